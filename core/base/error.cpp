@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/error.h"
+
+#include <system_error>
+
+namespace trireme {
+
+Error::Error(std::string message, ExitCode code, std::source_location where)
+    : std::runtime_error(std::move(message)), code_(code), where_(where) {}
+
+std::string with_errno(const std::string& message, int error) {
+  return message + ": " + std::generic_category().message(error);
+}
+
+}  // namespace trireme
