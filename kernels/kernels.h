@@ -1,2 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+// The kernels wing's public header: devices and the operations on them.
 #pragma once
+
+#include <memory>
+
+#include "core/base/device.h"
+#include "core/base/ops.h"
+
+namespace trireme {
+
+struct CpuOptions {
+  int threads = 1;              // of each operation
+  bool inline_streams = false;  // run work at once in the caller instead of on a queue with a thread of its own
+};
+
+/// The host's cores. Streams are real queues on threads, so that a missing event wait is a data race that a sanitizer
+/// reports.
+std::unique_ptr<Device> make_cpu_device(const CpuOptions& options);
+/// Operations on a CPU device (oneDNN for matrix products). The device outlives them.
+std::unique_ptr<Ops> make_cpu_ops(Device& device);
+
+}  // namespace trireme
