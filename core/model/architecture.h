@@ -16,6 +16,8 @@ struct RopeConfig {
   double low_frequency_factor = 1.0;
   double high_frequency_factor = 4.0;
   std::int64_t original_context = 8192;
+
+  bool operator==(const RopeConfig&) const = default;
 };
 
 /// gpt2: LayerNorm, learned positions, GELU-tanh, biases everywhere, tied head.
@@ -35,7 +37,7 @@ struct Architecture {
   bool qkv_bias = true;
   RopeConfig rope;
 
-  bool operator==(const Architecture&) const;
+  bool operator==(const Architecture&) const = default;
 };
 
 /// Parameters, a tied head counted once: must equal ParamTable::count() of the model built from it.

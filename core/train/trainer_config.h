@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a training run is told about its steps. Plain data: the field lists of the configuration walk it.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/types.h"
+
+namespace trireme {
+
+/// Which activations are kept for backward: all of them, or only the residual stream between blocks.
+enum class Recompute { none, full };
+
+struct TrainerConfig {
+  std::int64_t steps = 1000;              // train.steps: updates in the whole run
+  std::int64_t sequence = 1024;           // train.sequence: T, tokens per sample
+  std::int64_t global_batch = 8;          // train.global_batch: samples per update, over all ranks
+  std::int64_t micro_batch = 1;           // train.micro_batch: B, samples per forward pass of one rank
+  std::uint64_t seed = 1;                 // train.seed: initial parameters (and, by the data's own purpose, the order)
+  std::int64_t head_rows = 512;           // train.head_rows: rows whose logits exist at a time
+  Dtype precision = Dtype::f32;           // precision: compute dtype, fp32 or bf16; masters and moments are fp32
+  Recompute recompute = Recompute::none;  // recompute
+  bool document_mask = false;             // data.document_mask: attention stays within a document
+};
+
+}  // namespace trireme
