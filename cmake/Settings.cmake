@@ -30,6 +30,7 @@ if(TRIREME_WERROR)
   target_compile_options(trireme_settings INTERFACE -Werror)
 endif()
 if(TRIREME_SANITIZE)
-  target_compile_options(trireme_settings INTERFACE -fsanitize=${TRIREME_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(trireme_settings INTERFACE
+    -fsanitize=${TRIREME_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(trireme_settings INTERFACE -fsanitize=${TRIREME_SANITIZE})
 endif()
