@@ -5,8 +5,8 @@
 
 namespace trireme {
 
-Error::Error(std::string message, ExitCode code, std::source_location where)
-    : std::runtime_error(std::move(message)), code_(code), where_(where) {}
+Error::Error(const std::string& message, ExitCode code, std::source_location where)
+    : std::runtime_error(message), code_(code), where_(where) {}
 
 std::string with_errno(const std::string& message, int error) {
   return message + ": " + std::generic_category().message(error);

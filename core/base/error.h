@@ -18,7 +18,7 @@ enum class ExitCode : int { done = 0, failed = 1, usage = 2, requeue = 75 };
 /// What ends the work: a message for the user, the exit code, and the place of the call that found it.
 class Error : public std::runtime_error {
  public:
-  Error(std::string message, ExitCode code, std::source_location where);
+  Error(const std::string& message, ExitCode code, std::source_location where);
 
   ExitCode code() const { return code_; }
   const std::source_location& where() const { return where_; }
