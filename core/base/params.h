@@ -26,8 +26,8 @@ struct Init {
   float std = 0.0F;
 };
 
-/// Where the tensor axis cuts a parameter: along dim `dim`; none: every rank of the axis holds it whole. A rank gets its
-/// equal part of each section (queries, keys and values, or gate and up, packed in one matrix).
+/// Where the tensor axis cuts a parameter: along dim `dim`; none: every rank of the axis holds it whole. A rank gets
+/// its equal part of each section (queries, keys and values, or gate and up, packed in one matrix).
 struct Cut {
   int dim = -1;
   std::vector<std::int64_t> sections;  // sizes along dim, in order; empty: one section
