@@ -30,7 +30,7 @@ packages=(
   libgtest-dev python3 python3-h5py
 )
 # Version 14 decides how the tree is formatted, so it comes first wherever a system has it.
-dev_packages=("clang-format-14|clang-format" "clang-tidy-14|clang-tidy" "clang-tools-14|clang-tools")
+dev_packages=("clang-format-14|clang-format" "clang-tidy-14|clang-tidy")
 
 for argument in "$@"; do
   case "$argument" in
