@@ -3,3 +3,6 @@
 #pragma once
 
 #include "core/base/batch.h"
+#include "data_pipeline/loader/loader.h"
+#include "data_pipeline/pipeline/pipeline.h"
+#include "data_pipeline/shards/inspect.h"
