@@ -31,6 +31,7 @@ struct Pass {
   const Plan& plan;
   DeviceBatch batch;
   Group& tensor_axis;
+  Tensor cos_sin = {};  // [T, K] f32: rotary positions; empty for models with learned ones. The model fills it in.
 };
 
 /// A step from the residual stream x to the residual stream y, both [N, D] in the compute dtype.

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/mlp.h"
+
+#include "core/model/initial_std.h"
+
+namespace trireme {
+
+MlpLayer::MlpLayer(const Architecture& a, int block, const std::string& prefix)
+    : a_(a),
+      name_(prefix + "mlp"),
+      norm_(a, block, prefix + "norm2"),
+      up_({.name = name_ + (gated() ? ".gate_up" : ".up"),
+           .block = block,
+           .in = a.width,
+           .out = (gated() ? 2 : 1) * a.feed_forward,
+           .bias = !gated(),
+           .std = kInitialStd,
+           .cut = {.dim = 0, .sections = std::vector<std::int64_t>(gated() ? 2 : 1, a.feed_forward)}}),
+      down_({.name = name_ + ".down",
+             .block = block,
+             .in = a.feed_forward,
+             .out = a.width,
+             .bias = !gated(),
+             .std = residual_std(a),
+             .cut = {.dim = 1, .sections = {}}}) {}
+
+void MlpLayer::params(ParamTable& table) {
+  norm_.params(table);
+  up_.params(table);
+  down_.params(table);
+}
+
+void MlpLayer::plan(Plan& plan, const PassShape& shape) {
+  const auto n = shape.rows();
+  const std::int64_t raised = (gated() ? 2 : 1) * a_.feed_forward;
+  norm_.plan(plan, shape, Norm::Lifetime::keep);
+  normed_ = plan.keep(name_ + ".normed", shape.dtype, {n, a_.width});
+  raised_ = plan.keep(name_ + ".raised", shape.dtype, {n, raised});
+  activated_ = plan.keep(name_ + ".activated", shape.dtype, {n, a_.feed_forward});
+  if (plan.saving() == Saving::none) return;
+  const Plan::Scope scope(plan);
+  d_normed_ = plan.scratch(name_ + ".d_normed", shape.dtype, {n, a_.width});
+  d_activated_ = plan.scratch(name_ + ".d_activated", shape.dtype, {n, a_.feed_forward});
+  // GELU's gradient takes the place of the one that it is computed from.
+  d_raised_ = gated() ? plan.scratch(name_ + ".d_raised", shape.dtype, {n, raised}) : d_activated_;
+}
+
+void MlpLayer::forward(const Pass& pass, const Weights& weights, const Tensor& x, const Tensor& y) {
+  const Tensor normed = pass.plan[normed_];
+  const Tensor raised = pass.plan[raised_];
+  const Tensor activated = pass.plan[activated_];
+  norm_.forward(pass, weights, x, normed);
+  up_.forward(pass, weights, normed, raised);
+  if (gated()) {
+    pass.ops.run(pass.stream, SwiGlu{.y = activated, .gate_up = raised});
+  } else {
+    pass.ops.run(pass.stream, Gelu{.y = activated, .x = raised});
+  }
+  down_.forward(pass, weights, activated, y, x);
+}
+
+void MlpLayer::backward(const Pass& pass, const Weights& weights, const Weights& gradients, const Tensor& x,
+                        const Tensor& d) {
+  const Tensor d_normed = pass.plan[d_normed_];
+  const Tensor d_raised = pass.plan[d_raised_];
+  const Tensor d_activated = pass.plan[d_activated_];
+  const Tensor raised = pass.plan[raised_];
+  down_.backward_weights(pass, gradients, d, pass.plan[activated_]);
+  down_.backward_input(pass, weights, d, d_activated);
+  if (gated()) {
+    pass.ops.run(pass.stream, SwiGluBackward{.d_gate_up = d_raised, .dy = d_activated, .gate_up = raised});
+  } else {
+    pass.ops.run(pass.stream, GeluBackward{.dx = d_raised, .dy = d_activated, .x = raised});
+  }
+  up_.backward_weights(pass, gradients, d_raised, pass.plan[normed_]);
+  up_.backward_input(pass, weights, d_raised, d_normed);
+  norm_.backward(pass, weights, gradients, d_normed, x, d, true);
+}
+
+}  // namespace trireme
