@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the MPI sources share. MPI's own types stay in .cpp files: a communicator passes here as its Fortran integer.
+#pragma once
+
+#include <memory>
+#include <source_location>
+#include <string>
+#include <string_view>
+
+#include "core/base/group.h"
+
+namespace trireme {
+
+/// What an MPI function returned.
+struct MpiCode {
+  int value = 0;
+};
+
+/// Holds afterwards: the call succeeded. Otherwise throws Error with MPI's own message.
+void check(MpiCode code, std::string_view call, std::source_location where = std::source_location::current());
+
+/// A group of the communicator's ranks, on duplicates of it: the caller keeps the communicator. Collective.
+std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name);
+
+}  // namespace trireme

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every kind of group must do, held against plain results that each rank computes for itself. Call each function
+// on all ranks.
+#pragma once
+
+#include "core/base/group.h"
+
+namespace trireme {
+
+void expect_reductions(Group& group);
+void expect_gathers(Group& group);
+void expect_broadcasts(Group& group);
+void expect_host_calls(Group& group);
+/// Numbers handed out once, to several threads of each rank, while the ranks also do collectives.
+void expect_tickets(Group& group);
+/// Collectives on two streams that run out of step, and host calls at the same time.
+void expect_two_streams(Group& group);
+/// The calls that a group refuses.
+void expect_refusals(Group& group);
+
+}  // namespace trireme
