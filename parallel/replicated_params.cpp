@@ -48,9 +48,7 @@ class ReplicatedParams final : public ParamStore {
     }
   }
 
-  void begin_step(Stream& compute) override {
-    device_.zero(compute, gradients_.data(), gradients_.bytes());
-  }
+  void begin_step(Stream& compute) override { device_.zero(compute, gradients_.data(), gradients_.bytes()); }
   void prefetch(int /*block*/) override {}
   Weights acquire(Stream& /*compute*/, int block) override { return Weights(weight_views_.at(index(block))); }
   void release(Stream& /*compute*/, int /*block*/) override {}
