@@ -4,26 +4,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "core/base/group.h"
 #include "data_pipeline/pipeline/data_config.h"
+#include "data_pipeline/shards/document_counts.h"
 
 namespace trireme {
-
-/// Where documents went: read = kept + all rejected + all failed.
-struct DocumentCounts {
-  std::uint64_t read = 0;                         // records met by the readers
-  std::uint64_t kept = 0;                         // documents in the shards
-  std::map<std::string, std::uint64_t> rejected;  // by rule: "source: redirect", "filter: too few words", "duplicate"
-  std::map<std::string, std::uint64_t> failed;    // by reason: damaged, over a limit, not decodable
-
-  /// kept + all rejected + all failed; the manifest is refused unless this is `read`.
-  std::uint64_t accounted() const;
-  void merge(const DocumentCounts& other);
-};
 
 /// A moment of the work, for a progress line: bytes of all ranks, documents and tokens of this one.
 struct DataProgress {
