@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every package that Trireme uses. `bash launch/setup.sh` installs them on Debian and Ubuntu.
+if(TRIREME_CUDA)
+  message(FATAL_ERROR "TRIREME_CUDA=ON, and this version has no CUDA wing: use the preset release, dev or tsan")
+endif()
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)

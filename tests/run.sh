@@ -10,7 +10,7 @@ usage: bash tests/run.sh [--preset NAME] [-L LABEL] [-R NAME] [--help]
 Installs what is missing (launch/setup.sh), builds build/PRESET and runs the tests. Without -L or -R: all tests except
 those labelled bench, oracle, gpu or long.
 
-  --preset NAME   release (default), dev (address and undefined-behaviour sanitizers), tsan (thread sanitizer), cuda
+  --preset NAME   release (default), dev (address and undefined-behaviour sanitizers), tsan (thread sanitizer)
   -L LABEL        only tests whose label matches this regular expression: cpu, mpi, e2e, house, fuzz, bench, oracle, gpu, long
   -R NAME         only tests whose name matches this regular expression
   --help          this text
