@@ -35,7 +35,7 @@ struct Architecture {
   double norm_eps = 1e-5;
   bool tied = true;
   bool qkv_bias = true;
-  RopeConfig rope;
+  RopeConfig rope{};
 
   bool operator==(const Architecture&) const = default;
 };
