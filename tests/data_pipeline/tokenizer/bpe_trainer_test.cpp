@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training against Hugging Face's trainer, and that neither order nor threads nor ranks change the result.
+#include "data_pipeline/tokenizer/bpe_trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "core/base/error.h"
+#include "core/io/atomic_file.h"
+#include "data_pipeline/tokenizer/hf_tokenizer_file.h"
+#include "data_pipeline/tokenizer/tokenizer.h"
+#include "tests/data_pipeline/tokenizer/golden.h"
+
+namespace trireme {
+namespace {
+
+std::string own_text() { return read_file(golden("tokenizer_text.txt"), 1 << 20); }
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at) + 1;
+    lines.push_back(text.substr(at, end - at));
+    at = end;
+  }
+  return lines;
+}
+
+PieceCounter counted(int threads, std::vector<std::string> texts) {
+  std::size_t given = 0;
+  return count_pieces(Pattern::gpt2, threads, [&](std::vector<std::string>& batch) {
+    if (given == texts.size()) return false;
+    batch.push_back(texts[given++]);
+    return true;
+  });
+}
+
+TEST(BpeTrainer, LearnsWhatHuggingFaceLearns) {
+  PieceCounter pieces;
+  pieces.add(Pattern::gpt2, own_text());
+  const Tokenizer ours(train_bpe(pieces, {.vocab_size = 700}), "ours");
+  const Tokenizer theirs = Tokenizer::load(golden("tokenizer_small.json"));
+  ASSERT_EQ(ours.model().merges.size(), theirs.model().merges.size());
+  for (std::size_t i = 0; i < ours.model().merges.size(); ++i) {
+    EXPECT_EQ(ours.model().merges[i].left, theirs.model().merges[i].left) << "merge " << i;
+    EXPECT_EQ(ours.model().merges[i].right, theirs.model().merges[i].right) << "merge " << i;
+  }
+  EXPECT_EQ(ours.hash(), theirs.hash());
+}
+
+TEST(BpeTrainer, OrderThreadsAndRanksDoNotMatter) {
+  std::vector<std::string> lines = lines_of(own_text());
+  const std::string expected = format_hf_tokenizer(train_bpe(counted(1, lines), {.vocab_size = 500}));
+  std::reverse(lines.begin(), lines.end());
+  EXPECT_EQ(format_hf_tokenizer(train_bpe(counted(3, lines), {.vocab_size = 500})), expected);
+
+  const auto half = static_cast<std::ptrdiff_t>(lines.size() / 2);
+  const PieceCounter first = counted(1, {lines.begin(), lines.begin() + half});
+  PieceCounter second = counted(1, {lines.begin() + half, lines.end()});
+  second.merge_serialised(first.serialise());
+  EXPECT_EQ(format_hf_tokenizer(train_bpe(second, {.vocab_size = 500})), expected);
+  EXPECT_EQ(second.serialise(), counted(2, lines).serialise());
+}
+
+TEST(BpeTrainer, MergesByCountThenByIds) {
+  PieceCounter pieces;
+  pieces.add_piece("ab", 5);
+  pieces.add_piece("cd", 5);
+  pieces.add_piece("aaaa", 4);  // (a, a) 12 times
+  pieces.add_piece("xy", 1);
+  const TokenizerModel model = train_bpe(pieces, {.vocab_size = 400, .specials = {}});
+  std::vector<std::string> learnt;
+  for (std::uint32_t id = 256; id < model.vocabulary.size(); ++id) learnt.emplace_back(model.vocabulary.bytes(id));
+  EXPECT_EQ(learnt, (std::vector<std::string>{"aa", "ab", "cd", "aaaa"}));
+}
+
+/// Counts every pair anew for every merge.
+std::vector<MergeRule> merges_by_recounting(const std::vector<std::pair<std::string, std::uint64_t>>& words,
+                                            TokenizerModel model, std::uint32_t vocab_size) {
+  using Ids = std::vector<std::uint32_t>;
+  std::vector<std::pair<Ids, std::uint64_t>> all;
+  for (const auto& [word, count] : words) {
+    Ids ids;
+    for (const char c : word) ids.push_back(*model.vocabulary.find({&c, 1}));
+    all.emplace_back(ids, count);
+  }
+  std::vector<MergeRule> merges;
+  while (model.vocabulary.size() < vocab_size) {
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> counts;
+    for (const auto& [ids, count] : all) {
+      for (std::size_t i = 0; i + 1 < ids.size(); ++i) counts[{ids[i], ids[i + 1]}] += count;
+    }
+    std::pair<std::uint32_t, std::uint32_t> best;
+    std::uint64_t most = 1;
+    for (const auto& [pair, count] : counts) {
+      if (count > most) {
+        most = count;
+        best = pair;
+      }
+    }
+    if (most < 2) break;
+    const auto bytes =
+        std::string(model.vocabulary.bytes(best.first)) + std::string(model.vocabulary.bytes(best.second));
+    const std::uint32_t id = model.vocabulary.find(bytes).value_or(model.vocabulary.size());
+    model.vocabulary.add(id, bytes);
+    merges.push_back({best.first, best.second, id});
+    for (auto& [ids, count] : all) {
+      Ids merged;
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        const bool here = i + 1 < ids.size() && ids[i] == best.first && ids[i + 1] == best.second;
+        merged.push_back(here ? id : ids[i]);
+        i += here ? 1 : 0;
+      }
+      ids = merged;
+    }
+  }
+  return merges;
+}
+
+TEST(BpeTrainer, EqualsRecountingOnRandomWords) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 60; ++round) {
+    std::map<std::string, std::uint64_t> words;
+    for (int w = 0; w < 30; ++w) {
+      std::string word;
+      for (unsigned i = 0; i < 1 + random() % 14; ++i) word += static_cast<char>('a' + random() % (2 + round % 3));
+      words[word] += 1 + random() % 4;
+    }
+    PieceCounter pieces;
+    for (const auto& [word, count] : words) pieces.add_piece(word, count);
+    const TokenizerModel alphabet = train_bpe(PieceCounter(), {.vocab_size = 256, .specials = {}});
+    const auto expected = merges_by_recounting({words.begin(), words.end()}, alphabet, 320);
+    const TokenizerModel found = train_bpe(pieces, {.vocab_size = 320, .specials = {}});
+    ASSERT_EQ(found.merges.size(), expected.size()) << "round " << round;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(found.merges[i].left, expected[i].left) << "round " << round << " merge " << i;
+      EXPECT_EQ(found.merges[i].right, expected[i].right) << "round " << round << " merge " << i;
+      EXPECT_EQ(found.merges[i].result, expected[i].result) << "round " << round << " merge " << i;
+    }
+  }
+}
+
+TEST(BpeTrainer, RefusesImpossibleRequests) {
+  const PieceCounter none;
+  EXPECT_THROW(train_bpe(none, {.vocab_size = 256}), Error);
+  EXPECT_THROW(train_bpe(none, {.vocab_size = 300, .specials = {"<s>", "<s>"}}), Error);
+  EXPECT_THROW(train_bpe(none, {.vocab_size = 300, .specials = {"END"}}), Error);  // a word could be it
+  EXPECT_EQ(train_bpe(none, {.vocab_size = 300}).vocabulary.size(), 257U);
+}
+
+TEST(PieceCounter, LeavesOutWhatIsTooLong) {
+  PieceCounter pieces;
+  pieces.add(Pattern::gpt2, "short " + std::string(PieceCounter::kLongestPiece + 1, 'a'));
+  EXPECT_EQ(pieces.left_out(), 1U);
+  EXPECT_EQ(pieces.distinct(), 1U);
+}
+
+TEST(PieceCounter, RefusesDamagedCounts) {
+  PieceCounter pieces;
+  pieces.add_piece("piece", 3);
+  const std::string good = pieces.serialise();
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    PieceCounter other;
+    EXPECT_THROW(other.merge_serialised(good.substr(0, size)), Error) << size;
+  }
+  PieceCounter other;
+  EXPECT_THROW(other.merge_serialised(good + "x"), Error);
+  std::string huge = good;
+  huge[16 + 7] = '\x7F';
+  EXPECT_THROW(other.merge_serialised(huge), Error);
+}
+
+TEST(PieceCounter, PassesOnWhatTheSourceThrows) {
+  const auto broken = [](std::vector<std::string>&) -> bool { fail("broken source"); };
+  EXPECT_THROW(count_pieces(Pattern::gpt2, 2, broken), Error);
+}
+
+}  // namespace
+}  // namespace trireme
