@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Log-likelihood of targets and the best token of each row.
+#include "kernels/cpu/lanes.h"
+#include "kernels/cpu/level.h"
+#include "kernels/cpu/softmax_row.h"
+
+namespace trireme::cpu::TRIREME_CPU_LEVEL {
+
+void token_score(const TokenScore& op, int threads) {
+  const std::int64_t rows = op.logits.shape[0];
+  const std::int64_t width = op.logits.shape[1];
+  const std::int64_t vocabulary = op.vocabulary;
+  assert(vocabulary > 0 && vocabulary <= width && op.log_prob.elements() == rows && op.best.elements() == rows);
+  auto* log_prob = data_of<float>(op.log_prob);
+  auto* best = data_of<std::int32_t>(op.best);
+  const auto* targets = data_of<std::int32_t>(op.targets);
+  with_dtype(op.logits.dtype, [&](auto value) {
+    using T = decltype(value);
+    const T* logits = data_of<T>(op.logits);
+#pragma omp parallel for schedule(static) num_threads(threads) if (rows * width > 8192)
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const T* x = logits + row * width;
+      const float high = row_maximum(x, vocabulary);
+      std::int64_t at = 0;
+      while (at < vocabulary - 1 && to_float(x[at]) != high) ++at;
+      best[row] = static_cast<std::int32_t>(at);
+      const std::int64_t target = targets[row];
+      assert(target < vocabulary);
+      log_prob[row] =
+          target < 0 ? 0.0F : to_float(x[target]) - high - __builtin_logf(exponential_sum(x, vocabulary, high));
+    }
+  });
+}
+
+}  // namespace trireme::cpu::TRIREME_CPU_LEVEL

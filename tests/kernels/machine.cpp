@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/kernels/machine.h"
+
+#include <cstring>
+
+namespace trireme::kernel_test {
+
+Held Machine::make(Dtype dtype, const Shape& shape) {
+  Held held;
+  const auto bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
+  held.buffer = device_->allocate(bytes);
+  held.tensor = {held.buffer.data(), dtype, shape};
+  return held;
+}
+
+Held Machine::put(Dtype dtype, const Shape& shape, Values& values) {
+  Held held = make(dtype, shape);
+  EXPECT_EQ(static_cast<std::size_t>(shape.elements()), values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (dtype == Dtype::bf16) {
+      held.tensor.as<Bf16>()[i] = Bf16(static_cast<float>(values[i]));
+    } else {
+      held.tensor.as<float>()[i] = static_cast<float>(values[i]);
+    }
+  }
+  values = get(held.tensor);
+  return held;
+}
+
+Held Machine::put(const Shape& shape, const Index& values) {
+  Held held = make(Dtype::i32, shape);
+  EXPECT_EQ(static_cast<std::size_t>(shape.elements()), values.size());
+  std::memcpy(held.buffer.data(), values.data(), values.size() * sizeof(std::int32_t));
+  return held;
+}
+
+Values get(const Tensor& tensor) {
+  Values values;
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+    switch (tensor.dtype) {
+      case Dtype::bf16:
+        values.push_back(static_cast<double>(static_cast<float>(tensor.as<Bf16>()[i])));
+        break;
+      case Dtype::i32:
+        values.push_back(tensor.as<std::int32_t>()[i]);
+        break;
+      default:
+        values.push_back(static_cast<double>(tensor.as<float>()[i]));
+        break;
+    }
+  }
+  return values;
+}
+
+Values normal(std::size_t count, unsigned seed, double deviation) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<double> distribution(0.0, deviation);
+  Values values(count);
+  for (double& value : values) value = distribution(generator);
+  return values;
+}
+
+std::string bits(const Tensor& tensor) {
+  return {static_cast<const char*>(tensor.data), static_cast<std::size_t>(tensor.bytes())};
+}
+
+}  // namespace trireme::kernel_test
