@@ -62,9 +62,9 @@ TRIREME_ALWAYS_INLINE void product_columns(float* c, std::int64_t c_row, const S
 }
 
 /// c [rows, columns] (+)= a [rows, inner] * b [inner, columns]; columns is a multiple of kLanes.
-[[gnu::noinline]] static void tile_product(float* c, std::int64_t c_row, const Strided& a, const float* b,
-                                           std::int64_t b_row, std::int64_t rows, std::int64_t inner,
-                                           std::int64_t columns, bool accumulate) {
+[[gnu::noinline, maybe_unused]] static void tile_product(float* c, std::int64_t c_row, const Strided& a, const float* b,
+                                                         std::int64_t b_row, std::int64_t rows, std::int64_t inner,
+                                                         std::int64_t columns, bool accumulate) {
   std::int64_t j = 0;
   for (; j + kBlockVectors * kLanes <= columns; j += kBlockVectors * kLanes) {
     product_columns<kBlockVectors>(c + j, c_row, a, b + j, b_row, rows, inner, accumulate);
