@@ -146,7 +146,7 @@ class ThreadGroup final : public Group {
   void broadcast(Stream& stream, const Tensor& t, int root) override {
     check_root(root);
     enqueue(stream, {"broadcast", t.bytes(), t.data, t.data}, [this, t, root](const std::vector<Post>& posts) {
-      if (rank_ != root) std::memcpy(t.data, posts[static_cast<std::size_t>(root)].in, t.bytes());
+      if (rank_ != root && t.bytes() > 0) std::memcpy(t.data, posts[static_cast<std::size_t>(root)].in, t.bytes());
     });
   }
 

@@ -96,7 +96,9 @@ void expect_exact_reductions(Group& group, Stream& stream) {
     const Tensor place = view(in).rows(group.rank() * size, size);
     group.reduce_scatter(stream, place, view(in));
     stream.synchronize();
-    std::memcpy(static_cast<void*>(out.data()), place.data, place.bytes());
+    if (size > 0) {
+      std::memcpy(static_cast<void*>(out.data()), place.data, place.bytes());
+    }
     expect_same_bytes(out, want, fmt::format("reduce_scatter in place to {} x {}", size, name(kDtypeOf<T>)));
   }
 }
