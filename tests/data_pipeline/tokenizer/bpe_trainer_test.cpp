@@ -126,7 +126,7 @@ TEST(BpeTrainer, EqualsRecountingOnRandomWords) {
     std::map<std::string, std::uint64_t> words;
     for (int w = 0; w < 30; ++w) {
       std::string word;
-      for (unsigned i = 0; i < 1 + random() % 14; ++i) word += static_cast<char>('a' + random() % (2 + round % 3));
+      for (std::size_t i = 0; i < 1 + random() % 14; ++i) word += static_cast<char>('a' + random() % (2 + round % 3));
       words[word] += 1 + random() % 4;
     }
     PieceCounter pieces;
