@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/kernels/machine.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace trireme::kernel_test {
@@ -58,6 +59,12 @@ Values normal(std::size_t count, unsigned seed, double deviation) {
   Values values(count);
   for (double& value : values) value = distribution(generator);
   return values;
+}
+
+double largest(const Values& values) {
+  double most = 0.0;
+  for (const double v : values) most = std::max(most, std::abs(v));
+  return most;
 }
 
 std::string bits(const Tensor& tensor) {

@@ -39,6 +39,9 @@ class Machine {
   const Ops& ops() const { return *ops_; }
   Stream& stream() { return *stream_; }
 
+  /// Tests of one instruction set bring operations of their own.
+  void use(std::unique_ptr<Ops> ops) { ops_ = std::move(ops); }
+
   /// Zeros.
   Held make(Dtype dtype, const Shape& shape);
   /// `values`, rounded to the dtype; they become what was stored, so that references start from the same numbers.
@@ -60,6 +63,8 @@ class Machine {
 Values get(const Tensor& tensor);
 /// `count` values from a normal distribution, keyed by the seed.
 Values normal(std::size_t count, unsigned seed, double deviation = 1.0);
+/// The largest magnitude.
+double largest(const Values& values);
 /// The bytes of a tensor, for comparisons of bits.
 std::string bits(const Tensor& tensor);
 

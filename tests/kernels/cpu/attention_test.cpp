@@ -40,12 +40,6 @@ reference::AttentionSizes sizes(const Case& c) {
           static_cast<std::size_t>(c.size),  static_cast<double>(1.0F / std::sqrt(static_cast<float>(c.size)))};
 }
 
-double largest(const Values& values) {
-  double most = 0.0;
-  for (const double v : values) most = std::max(most, std::abs(v));
-  return most;
-}
-
 class AttentionTest : public ::testing::TestWithParam<Case> {
  protected:
   /// Runs forward and backward; y and lse that backward reads are those that forward wrote.

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "tests/kernels/machine.h"
+
+namespace trireme::kernel_test {
+namespace {
+
+class EmbeddingTest : public ::testing::TestWithParam<Dtype> {
+ protected:
+  static constexpr std::int64_t kRows = 300;
+  static constexpr std::int64_t kWidth = 37;
+  static constexpr std::int64_t kVocabulary = 50;  // of which this part of the table holds [kFirst, kFirst + kHeld)
+  static constexpr std::int64_t kFirst = 10;
+  static constexpr std::int64_t kHeld = 30;
+  static constexpr std::int64_t kPositions = 16;
+
+  void SetUp() override {
+    for (std::int32_t row = 0; row < kRows; ++row) {
+      tokens.push_back((row * row + 3 * row) % kVocabulary);
+      positions.push_back((row * 5) % kPositions);
+    }
+    table = normal(kHeld * kWidth, 1);
+    position_table = normal(kPositions * kWidth, 2);
+    dy = normal(kRows * kWidth, 3);
+    for (Machine* machine : {&one, &two}) {
+      Memory& m = machine == &one ? at_one : at_two;
+      m.table = machine->put(GetParam(), {kHeld, kWidth}, table);
+      m.position_table = machine->put(GetParam(), {kPositions, kWidth}, position_table);
+      m.dy = machine->put(GetParam(), {kRows, kWidth}, dy);
+      m.tokens = machine->put({kRows}, tokens);
+      m.positions = machine->put({kRows}, positions);
+      m.y = machine->make(GetParam(), {kRows, kWidth});
+      m.d_table = machine->make(Dtype::f32, {kHeld, kWidth});
+      m.d_position_table = machine->make(Dtype::f32, {kPositions, kWidth});
+    }
+  }
+  static bool held(std::int32_t token) { return token >= kFirst && token < kFirst + kHeld; }
+
+  struct Memory {
+    Held table, position_table, dy, tokens, positions, y, d_table, d_position_table;
+  };
+  Machine one{{.threads = 1, .inline_streams = true}};
+  Machine two{{.threads = 2, .inline_streams = true}};
+  Memory at_one, at_two;
+  Index tokens, positions;
+  Values table, position_table, dy;
+};
+
+TEST_P(EmbeddingTest, ForwardAddsPositionsAndSkipsTokensOfOthers) {
+  for (const bool with_positions : {false, true}) {
+    const Memory& m = at_two;
+    two.run(Embedding{.y = m.y.tensor,
+                      .tokens = m.tokens.tensor,
+                      .positions = m.positions.tensor,
+                      .token_table = m.table.tensor,
+                      .position_table = with_positions ? m.position_table.tensor : Tensor(),
+                      .first_row = kFirst});
+    Values expected;
+    for (std::size_t row = 0; row < kRows; ++row) {
+      for (std::size_t i = 0; i < kWidth; ++i) {
+        const auto token = static_cast<std::size_t>(held(tokens[row]) ? tokens[row] - kFirst : 0);
+        double sum = held(tokens[row]) ? table[token * kWidth + i] : 0.0;
+        if (with_positions) sum += position_table[static_cast<std::size_t>(positions[row]) * kWidth + i];
+        expected.push_back(sum);
+      }
+    }
+    const double u = roundoff(GetParam()) + roundoff(Dtype::f32);
+    expect_within(
+        get(m.y.tensor), expected, [&](std::size_t i) { return 1.01 * u * std::abs(expected[i]); }, "y");
+  }
+}
+
+TEST_P(EmbeddingTest, BackwardAddsEachRowInOneOrder) {
+  for (Machine* machine : {&one, &two}) {
+    const Memory& m = machine == &one ? at_one : at_two;
+    for (int round = 0; round < 2; ++round) {
+      machine->run(EmbeddingBackward{.d_token_table = m.d_table.tensor,
+                                     .d_position_table = m.d_position_table.tensor,
+                                     .dy = m.dy.tensor,
+                                     .tokens = m.tokens.tensor,
+                                     .positions = m.positions.tensor,
+                                     .first_row = kFirst});
+    }
+  }
+  Values expected(kHeld * kWidth), expected_positions(kPositions * kWidth);
+  for (std::size_t row = 0; row < kRows; ++row) {
+    for (std::size_t i = 0; i < kWidth; ++i) {
+      const double twice = 2 * dy[row * kWidth + i];
+      if (held(tokens[row])) expected[static_cast<std::size_t>(tokens[row] - kFirst) * kWidth + i] += twice;
+      expected_positions[static_cast<std::size_t>(positions[row]) * kWidth + i] += twice;
+    }
+  }
+  // At most 2 * kRows terms of at most max|dy|.
+  const double bound = 2 * kRows * roundoff(Dtype::f32) * 2 * kRows * largest(dy);
+  expect_within(
+      get(at_one.d_table.tensor), expected, [&](std::size_t) { return bound; }, "d_token_table");
+  expect_within(
+      get(at_one.d_position_table.tensor), expected_positions, [&](std::size_t) { return bound; }, "d_position_table");
+  EXPECT_EQ(bits(at_one.d_table.tensor), bits(at_two.d_table.tensor));
+  EXPECT_EQ(bits(at_one.d_position_table.tensor), bits(at_two.d_position_table.tensor));
+}
+
+INSTANTIATE_TEST_SUITE_P(Dtypes, EmbeddingTest, ::testing::Values(Dtype::f32, Dtype::bf16));
+
+}  // namespace
+}  // namespace trireme::kernel_test
