@@ -3,25 +3,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <span>
 
 namespace trireme {
-namespace {
-
-Shape shape_of(const std::array<std::int64_t, Shape::kMaxRank>& d, int rank) {
-  switch (rank) {
-    case 1:
-      return {d[0]};
-    case 2:
-      return {d[0], d[1]};
-    case 3:
-      return {d[0], d[1], d[2]};
-    default:
-      return {d[0], d[1], d[2], d[3]};
-  }
-}
-
-}  // namespace
-
 std::vector<FlatBox> flat_boxes(const Shape& shape, std::int64_t begin, std::int64_t end) {
   assert(shape.rank() >= 1 && begin >= 0 && end <= shape.elements());
   std::vector<FlatBox> boxes;
@@ -42,7 +26,7 @@ std::vector<FlatBox> flat_boxes(const Shape& shape, std::int64_t begin, std::int
     }
     const auto at = static_cast<std::size_t>(k);
     extent[at] = std::min(shape[k] - box.origin[at], (end - begin) / inner);
-    box.extent = shape_of(extent, shape.rank());
+    box.extent = Shape(std::span(extent).first(static_cast<std::size_t>(shape.rank())));
     begin += box.extent.elements();
     boxes.push_back(box);
   }

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 
 #include "core/base/types.h"
@@ -18,7 +19,8 @@ class Shape {
   static constexpr int kMaxRank = 4;
 
   Shape() = default;
-  Shape(std::initializer_list<std::int64_t> dims) {
+  Shape(std::initializer_list<std::int64_t> dims) : Shape(std::span(dims.begin(), dims.size())) {}
+  explicit Shape(std::span<const std::int64_t> dims) {
     assert(dims.size() <= kMaxRank);
     for (const auto dim : dims) dims_[static_cast<std::size_t>(rank_++)] = dim;
   }
