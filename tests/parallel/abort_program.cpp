@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program whose ranks fail as told, for the test of how a job ends: abort_program one|all|quiet.
+#include <stdexcept>
+#include <string>
+
+#include "core/base/error.h"
+#include "parallel/parallel.h"
+
+int main(int argc, char** argv) {
+  const auto world = trireme::World::connect(&argc, &argv);
+  const std::string how = argc > 1 ? argv[1] : "";
+  try {
+    const auto axis = world->replica_group({.replica = world->size()});
+    if (how == "all") trireme::fail_usage("nobody can go on");
+    if (how == "one") {
+      trireme::check(world->rank() != 1, "the disk of this rank is gone");
+      axis->barrier();  // for ever: rank 1 does not come
+    }
+    return 0;
+  } catch (const trireme::Error& e) {
+    world->abort(e.what(), static_cast<int>(e.code()));
+  }
+}
