@@ -89,16 +89,14 @@ class Reader : public FieldVisitor {
     }
   }
   void field(std::string_view key, double& value, std::string_view, Bounds bounds) override {
-    if (const auto* n = scalar(key)) {
-      double parsed = 0;
-      const auto* end = n->text.data() + n->text.size();
-      const auto [stop, status] = std::from_chars(n->text.data(), end, parsed);
-      if (n->quoted || status != std::errc() || stop != end || !std::isfinite(parsed)) {
-        wrong(*n, key, "a number such as 0.1 or 3e-4");
-      } else if (in_bounds(*n, key, parsed, bounds)) {
-        value = parsed;
-      }
-    }
+    if (const auto* n = scalar(key)) number(*n, key, value, bounds);
+  }
+  void field(std::string_view key, std::vector<double>& value, std::string_view, Bounds bounds) override {
+    const auto* n = find(key);
+    if (n == nullptr) return;
+    if (n->kind != ConfigNode::Kind::list) return wrong(*n, key, "a list of numbers");
+    value.assign(n->items.size(), 0.0);
+    for (std::size_t i = 0; i < value.size(); ++i) number(n->items[i], key, value[i], bounds);
   }
   void field(std::string_view key, std::string& value, std::string_view) override {
     if (const auto* n = scalar(key)) value = n->text;
@@ -202,6 +200,17 @@ class Reader : public FieldVisitor {
         n.kind == ConfigNode::Kind::scalar ? (n.quoted ? quoted(n.text) : n.text) : std::string(kind_name(n.kind));
     problems_.add(n.place, fmt::format("{} is {}; expected {}", path(key), found, expected));
   }
+  void number(const ConfigNode& n, std::string_view key, double& value, Bounds bounds) {
+    double parsed = 0;
+    const auto* end = n.text.data() + n.text.size();
+    const auto [stop, status] = std::from_chars(n.text.data(), end, parsed);
+    if (n.kind != ConfigNode::Kind::scalar || n.quoted || status != std::errc() || stop != end ||
+        !std::isfinite(parsed)) {
+      wrong(n, key, "a number such as 0.1 or 3e-4");
+    } else if (in_bounds(n, key, parsed, bounds)) {
+      value = parsed;
+    }
+  }
   bool in_bounds(const ConfigNode& n, std::string_view key, double value, Bounds bounds) {
     if (value >= bounds.low && value <= bounds.high) return true;
     problems_.add(n.place,
@@ -235,6 +244,11 @@ class Writer : public FieldVisitor {
     std::string text;
     for (const auto& item : value) text += (text.empty() ? "" : ", ") + quoted(item);
     line(key, "[" + text + "]", doc, {});
+  }
+  void field(std::string_view key, std::vector<double>& value, std::string_view doc, Bounds bounds) override {
+    std::string text;
+    for (const auto item : value) text += (text.empty() ? "" : ", ") + number_text(item);
+    line(key, "[" + text + "]", doc, bounds);
   }
   void choice(std::string_view key, int& index, std::span<const std::string_view> names,
               std::string_view doc) override {

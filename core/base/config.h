@@ -35,6 +35,7 @@ class FieldVisitor {
   virtual void field(std::string_view key, double& value, std::string_view doc, Bounds bounds = {}) = 0;
   virtual void field(std::string_view key, std::string& value, std::string_view doc) = 0;
   virtual void field(std::string_view key, std::vector<std::string>& value, std::string_view doc) = 0;
+  virtual void field(std::string_view key, std::vector<double>& value, std::string_view doc, Bounds bounds = {}) = 0;
   /// One of `names`, by index.
   virtual void choice(std::string_view key, int& index, std::span<const std::string_view> names,
                       std::string_view doc) = 0;

@@ -24,6 +24,7 @@ struct Cart {
   Wheel spare;
   std::vector<Wheel> wheels;
   std::vector<std::string> riders;
+  std::vector<double> loads;
 };
 void fields(FieldVisitor& v, Cart& c) {
   v.field("name", c.name, "what people call it");
@@ -33,6 +34,7 @@ void fields(FieldVisitor& v, Cart& c) {
   v.group("spare", "the spare wheel", [&] { fields(v, c.spare); });
   v.list("wheels", c.wheels, "the wheels");
   v.field("riders", c.riders, "by name");
+  v.field("loads", c.loads, "in kilograms", kNotNegative);
 }
 
 struct Read {
@@ -59,7 +61,7 @@ Read read(const std::string& yaml, const std::vector<std::string>& sets = {}) {
 TEST(Config, ReadsEveryKindOfFieldAndItsPlace) {
   const auto r = read(
       "name: \"007\"\nseats: 4\nroof: true\ncolour: green\nspare:\n  radius: 0.5\n"
-      "wheels:\n  - radius: 2\n  - {}\nriders: [ann, bob]\n");
+      "wheels:\n  - radius: 2\n  - {}\nriders: [ann, bob]\nloads: [1, 2.5]\n");
   EXPECT_EQ(r.problems, "");
   EXPECT_EQ(r.cart.name, "007");
   EXPECT_EQ(r.cart.seats, 4);
@@ -70,6 +72,7 @@ TEST(Config, ReadsEveryKindOfFieldAndItsPlace) {
   EXPECT_EQ(r.cart.wheels[0].radius, 2.0);
   EXPECT_EQ(r.cart.wheels[1].radius, 1.0);
   EXPECT_EQ(r.cart.riders, (std::vector<std::string>{"ann", "bob"}));
+  EXPECT_EQ(r.cart.loads, (std::vector<double>{1, 2.5}));
   EXPECT_EQ(r.places.at("spare.radius"), "cart.yaml:6");
 }
 
@@ -107,6 +110,10 @@ TEST(Config, RefusesWhatYamlMakesAmbiguous) {
                            "wheels: {}",
                            "wheels: [1]",
                            "riders: [[x]]",
+                           "loads: [-1]",
+                           "loads: [[1]]",
+                           "loads: [x]",
+                           "loads: 3",
                            "roof: 'true'"}) {
     EXPECT_NE(read(text).problems, "") << text;
   }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of commands, and the options that several of them have.
+#include "launch/commands.h"
+
+#include <boost/program_options/value_semantic.hpp>
+
+namespace trireme {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"tokenizer", "train | encode | decode | inspect", tokenizer_command},
+    {"train", "train a model, or resume", train_command},
+    {"eval", "exams on a trained model", eval_command},
+    {"inspect", "what is in a shard, a corpus, a checkpoint, a run", inspect_command},
+    {"bench", "a training step, measured", bench_command},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+void add_set_option(boost::program_options::options_description& options) {
+  options.add_options()("set", boost::program_options::value<std::vector<std::string>>()->composing(),
+                        "KEY=VALUE: replace a setting, e.g. --set train.steps=100; may be repeated");
+}
+
+std::vector<std::string> set_options(const boost::program_options::variables_map& values) {
+  return values.count("set") == 0 ? std::vector<std::string>() : values["set"].as<std::vector<std::string>>();
+}
+
+}  // namespace trireme

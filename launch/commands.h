@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A function per command, each in the file of its name, and the options that several of them have.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "launch/command.h"
+#include "launch/tokenizer.h"
+
+namespace trireme {
+
+int synth_command(std::span<const std::string> arguments);
+int data_command(std::span<const std::string> arguments);
+int train_command(std::span<const std::string> arguments);
+int eval_command(std::span<const std::string> arguments);
+int inspect_command(std::span<const std::string> arguments);
+int bench_command(std::span<const std::string> arguments);
+
+/// --set KEY=VALUE, any number of times.
+void add_set_option(boost::program_options::options_description& options);
+std::vector<std::string> set_options(const boost::program_options::variables_map& values);
+
+}  // namespace trireme

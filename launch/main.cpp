@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the command and reports what ended it.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "core/base/config.h"
+#include "core/base/error.h"
+#include "launch/command.h"
+
+namespace {
+
+int print_help() {
+  fmt::print("usage: trireme COMMAND [ARGUMENTS]     (training, data and exams also under mpirun)\n\n");
+  for (const auto& command : trireme::commands()) fmt::print("  {:<10} {}\n", command.name, command.summary);
+  fmt::print("\n`trireme COMMAND --help` tells more.\n");
+  return 0;
+}
+
+int run(const std::vector<std::string>& words) {
+  using trireme::fail_usage;
+  if (words.empty()) fail_usage("no command given; `trireme --help` lists them");
+  if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") return print_help();
+  if (words[0] == "--version") {
+    fmt::print("trireme {}\n", TRIREME_VERSION);
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const auto& command : trireme::commands()) {
+    if (command.name == words[0]) return command.run(std::span(words).subspan(1));
+    names.emplace_back(command.name);
+  }
+  const auto near = trireme::nearest(words[0], names);
+  if (!near.empty()) fail_usage("no command '{}'; did you mean '{}'?", words[0], near);
+  fail_usage("no command '{}'; `trireme --help` lists them", words[0]);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const trireme::Error& e) {
+    if (e.what()[0] != '\0') fmt::print(stderr, "trireme: {}\n", e.what());
+    return static_cast<int>(e.code());
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "trireme: {}\n", e.what());
+    return static_cast<int>(trireme::ExitCode::failed);
+  }
+}

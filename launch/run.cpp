@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launch/run.h"
+
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+#include "core/base/error.h"
+#include "core/io/atomic_file.h"
+#include "core/model/model.h"
+#include "kernels/kernels.h"
+#include "launch/command.h"
+
+namespace trireme {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The host's cores shared by its ranks, at least one each.
+int threads_per_rank(const World& world, std::int64_t wanted) {
+  if (wanted > 0) return static_cast<int>(wanted);
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / world.local_size());
+}
+
+ParamTable table_of(const Architecture& architecture) { return Model(architecture).params(); }
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The data decides the vocabulary when the model leaves it open, and must fit into it otherwise.
+void resolve_vocabulary(LoadedRunConfig& loaded, Problems& problems) {
+  auto& vocabulary = loaded.config.model.architecture.vocabulary;
+  const auto info = describe_loader(loader_config(loaded.config, Split::train));
+  const auto needed = static_cast<std::int64_t>(info.vocabulary);
+  if (vocabulary == 0) vocabulary = needed;
+  if (needed > vocabulary) {
+    const auto hit = loaded.places.find("model.vocabulary");
+    problems.add(hit == loaded.places.end() ? "model.preset" : hit->second,
+                 fmt::format("model.vocabulary = {}, but the data's tokenizer has {} tokens; leave it 0 to take the "
+                             "data's",
+                             vocabulary, needed));
+  }
+}
+
+RunConfig parse_resolved(const std::string& text, const std::string& name) {
+  Problems problems;
+  RunConfig config;
+  read_fields(parse_yaml(text, name, problems), problems, [&](FieldVisitor& v) { fields(v, config); });
+  problems.raise();
+  return config;
+}
+
+}  // namespace
+
+Engine::Engine(World& world, const Architecture& architecture, const MeshShape& mesh, Dtype precision,
+               std::int64_t threads, bool inline_streams)
+    : device(make_cpu_device({.threads = threads_per_rank(world, threads), .inline_streams = inline_streams})),
+      ops(make_cpu_ops(*device)),
+      stream(device->make_stream("compute")),
+      replicas(world.replica_group(mesh)),
+      tensor(world.tensor_group(mesh)),
+      table(table_of(architecture)),
+      store(make_replicated_params(table, *device, *ops, precision, *replicas)) {}
+
+LoaderConfig loader_config(const RunConfig& config, Split split) {
+  LoaderConfig loader;
+  for (std::size_t i = 0; i < config.data.shards.size(); ++i) {
+    CorpusConfig corpus{config.data.shards[i]};
+    if (i < config.data.weights.size()) corpus.weight = config.data.weights[i];
+    loader.corpora.push_back(std::move(corpus));
+  }
+  if (config.data.weights.empty() && loader.corpora.size() > 1) {
+    for (auto& corpus : loader.corpora) {
+      LoaderConfig alone{{corpus}, config.train.sequence};
+      corpus.weight = static_cast<double>(describe_loader(alone).tokens);
+    }
+  }
+  loader.sequence = config.train.sequence;
+  loader.seed = config.train.seed;
+  loader.document_mask = config.train.document_mask;
+  loader.split = split;
+  loader.validation_fraction = config.data.validation;
+  return loader;
+}
+
+RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments) {
+  std::string text;
+  on_rank_zero(world, [&] {
+    Problems problems;
+    auto loaded = load_run_config(path, assignments, problems);
+    validate(loaded, world.size(), problems);
+    problems.raise();
+    resolve_vocabulary(loaded, problems);
+    problems.raise();
+    text = to_yaml(loaded.config);
+  });
+  world.group().host_broadcast(text, 0);
+  return parse_resolved(text, "settings of rank 0");
+}
+
+CheckpointParts checkpoint_parts(World& world, Engine& engine) {
+  return {.table = engine.table,
+          .store = *engine.store,
+          .device = *engine.device,
+          .stream = *engine.stream,
+          .world = world.group()};
+}
+
+std::string checkpoint_folder(const RunConfig& config) { return (fs::path(config.run.dir) / "checkpoints").string(); }
+
+RunConfig read_run_folder(const std::string& folder) {
+  const auto path = fs::path(folder) / "run.yaml";
+  check(fs::is_regular_file(path), "{} is no run folder: it has no run.yaml; give the run.dir of a training run",
+        folder);
+  auto config = parse_resolved(read_file(path, std::uint64_t{1} << 20U), path);
+  config.run.dir = folder;
+  return config;
+}
+
+void claim_run_folder(const RunConfig& config) {
+  const auto path = fs::path(config.run.dir) / "run.yaml";
+  std::error_code problem;
+  fs::create_directories(config.run.dir, problem);
+  check(!problem, "cannot create the run folder {}: {}", config.run.dir, problem.message());
+  if (fs::exists(path)) {
+    const auto before = parse_resolved(read_file(path, std::uint64_t{1} << 20U), path);
+    if (hash_of(before) != hash_of(config)) {
+      std::string differences;
+      const auto was = lines_of(what_fixes_the_result(before));
+      const auto is = lines_of(what_fixes_the_result(config));
+      for (std::size_t i = 0; i < std::min(was.size(), is.size()); ++i) {
+        if (was[i] != is[i]) differences += fmt::format("\n  was {:<40} now {}", was[i], is[i]);
+      }
+      fail_usage("{} holds a run with other settings; choose another run.dir, or give back:{}", config.run.dir,
+                 differences);
+    }
+  }
+  write_file_atomic(path, to_yaml(config));
+}
+
+}  // namespace trireme

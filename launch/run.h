@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition root: from a configuration to a device, groups, parameters and a source of batches.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/device.h"
+#include "core/base/group.h"
+#include "core/base/ops.h"
+#include "core/base/params.h"
+#include "core/train/checkpoint.h"
+#include "data_pipeline/data.h"
+#include "launch/run_config.h"
+#include "parallel/parallel.h"
+
+namespace trireme {
+
+/// What everybody who runs a model needs, in the order in which it is made; destroyed in the opposite order.
+struct Engine {
+  Engine(World& world, const Architecture& architecture, const MeshShape& mesh, Dtype precision, std::int64_t threads,
+         bool inline_streams);
+
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Ops> ops;
+  std::unique_ptr<Stream> stream;
+  std::unique_ptr<Group> replicas;
+  std::unique_ptr<Group> tensor;
+  ParamTable table;
+  std::unique_ptr<ParamStore> store;
+};
+
+/// Reads and validates on rank 0 (all problems at once, before a device is touched), resolves what the data decides
+/// (the vocabulary), and gives every rank the same settings.
+RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments);
+
+/// The loader's settings of a run.
+LoaderConfig loader_config(const RunConfig& config, Split split);
+
+/// The parts of the engine that a checkpoint is made of.
+CheckpointParts checkpoint_parts(World& world, Engine& engine);
+/// The folder of a run's checkpoints.
+std::string checkpoint_folder(const RunConfig& config);
+/// The settings of a finished or running run, from RUN/run.yaml.
+RunConfig read_run_folder(const std::string& folder);
+/// Holds the run folder to its settings: writes run.yaml on the first start; on another one, throws Error(usage) that
+/// lists the settings which fix the result and differ.
+void claim_run_folder(const RunConfig& config);
+
+}  // namespace trireme

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launch/run_config.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/base/error.h"
+#include "core/io/checksum.h"
+
+namespace trireme {
+namespace {
+
+constexpr std::string_view kFamilies[] = {"gpt2", "llama"};
+constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};  // in the order of Dtype
+constexpr std::string_view kRecompute[] = {"none", "full"};
+constexpr std::string_view kSchedules[] = {"constant", "linear", "cosine", "wsd"};
+constexpr std::string_view kDecays[] = {"sqrt", "linear"};
+
+void fields(FieldVisitor& v, RopeConfig& c) {
+  v.field("theta", c.theta, "base of the rotation's wavelengths", kPositive);
+  v.field("factor", c.factor, "stretch of low frequencies as in Llama-3.1; 1: none", kAtLeastOne);
+  v.field("low_frequency_factor", c.low_frequency_factor, "wavelengths beyond context/this are stretched", kPositive);
+  v.field("high_frequency_factor", c.high_frequency_factor, "wavelengths below context/this are not", kPositive);
+  v.field("original_context", c.original_context, "context before stretching", kAtLeastOne);
+}
+
+void fields(FieldVisitor& v, ScheduleConfig& c) {
+  v.choice("kind", c.kind, kSchedules, "shape of the learning rate over steps");
+  v.field("warmup_steps", c.warmup_steps, "linear warm-up from 0", kNotNegative);
+  v.field("final_ratio", c.final_ratio, "of the peak, at the end of the decay", kFraction);
+  v.field("decay_fraction", c.decay_fraction, "wsd: the part of all steps that decays", kFraction);
+  v.choice("decay_shape", c.decay_shape, kDecays, "wsd: 1 - sqrt(progress) or 1 - progress");
+  v.field("horizon", c.horizon, "steps that the schedule spans; 0: train.steps", kNotNegative);
+}
+
+void fields(FieldVisitor& v, OptimizerConfig& c) {
+  v.field("lr", c.lr, "peak learning rate", kPositive);
+  v.field("beta1", c.beta1, "decay of the first moment", kFraction);
+  v.field("beta2", c.beta2, "decay of the second moment", kFraction);
+  v.field("eps", c.eps, "added to the root of the second moment", kPositive);
+  v.field("weight_decay", c.weight_decay, "on matrices and embeddings", kNotNegative);
+  v.field("clip", c.clip, "global norm that gradients are clipped to; 0: off", kNotNegative);
+  v.group("schedule", "the learning rate over steps", [&] { fields(v, c.schedule); });
+}
+
+void train_fields(FieldVisitor& v, TrainerConfig& c) {
+  v.field("steps", c.steps, "updates in the whole run", kAtLeastOne);
+  v.field("sequence", c.sequence, "tokens per sample (T)", kAtLeastOne);
+  v.field("global_batch", c.global_batch, "samples per update, over all ranks", kAtLeastOne);
+  v.field("micro_batch", c.micro_batch, "samples per forward pass of one rank (B)", kAtLeastOne);
+  auto seed = static_cast<std::int64_t>(c.seed);
+  v.field("seed", seed, "of initial parameters and of the order of samples", kNotNegative);
+  c.seed = static_cast<std::uint64_t>(seed);
+  v.field("head_rows", c.head_rows, "rows whose logits exist at a time", kAtLeastOne);
+}
+
+const Architecture kDefaults;
+
+}  // namespace
+
+void fields(FieldVisitor& v, Architecture& c) {
+  v.choice("family", c.family, kFamilies, "kind of transformer");
+  v.field("vocabulary", c.vocabulary, "tokens; 0: that of the data", kNotNegative);
+  v.field("context", c.context, "longest sequence (rows of learned positions)", kAtLeastOne);
+  v.field("layers", c.layers, "blocks", kAtLeastOne);
+  v.field("width", c.width, "of the residual stream (D)", kAtLeastOne);
+  v.field("heads", c.heads, "query heads (H)", kAtLeastOne);
+  v.field("kv_heads", c.kv_heads, "key and value heads (G)", kAtLeastOne);
+  v.field("head_size", c.head_size, "of one head (K)", kAtLeastOne);
+  v.field("feed_forward", c.feed_forward, "width inside the MLP (F)", kAtLeastOne);
+  v.field("norm_eps", c.norm_eps, "added to the variance", kPositive);
+  v.field("tied", c.tied, "head and token embedding share one matrix");
+  v.field("qkv_bias", c.qkv_bias, "biases on queries, keys and values (llama)");
+  v.group("rope", "rotary positions (llama)", [&] { fields(v, c.rope); });
+}
+
+void fields(FieldVisitor& v, RunConfig& c) {
+  v.group("run", "the run", [&] { v.field("dir", c.run.dir, "folder of everything the run writes"); });
+  v.group("model", "the model: a preset, and settings that replace the preset's", [&] {
+    v.field("preset", c.model.preset, "a file of configs/models/, by name or path");
+    fields(v, c.model.architecture);
+  });
+  v.group("train", "the steps", [&] { train_fields(v, c.train); });
+  v.choice("precision", c.train.precision, kPrecisions, "compute dtype; masters and moments are fp32");
+  v.choice("recompute", c.train.recompute, kRecompute, "recompute activations in backward");
+  v.group("mesh", "ranks by axis; their product is the number of ranks", [&] {
+    v.field("replica", c.mesh.replica, "data-parallel replicas; 0: what the world leaves", kNotNegative);
+    v.field("shard", c.mesh.shard, "ranks that share one copy of the parameters", kAtLeastOne);
+    v.field("tensor", c.mesh.tensor, "ranks that split each layer", kAtLeastOne);
+  });
+  v.group("optimizer", "AdamW", [&] { fields(v, c.optimizer); });
+  v.group("data", "what is read", [&] {
+    v.field("shards", c.data.shards, "folders of token shards");
+    v.field("weights", c.data.weights, "of each folder in the mixture; none: by its tokens", kPositive);
+    v.field("validation", c.data.validation, "part of the data held out", kFraction);
+    v.field("document_mask", c.train.document_mask, "attention stays within a document");
+  });
+  v.group("checkpoint", "saving", [&] {
+    v.field("every", c.checkpoint.every, "steps between checkpoints; 0: only at the end", kNotNegative);
+    v.field("keep", c.checkpoint.keep, "newest checkpoints that stay", kAtLeastOne);
+  });
+  v.group("eval", "validation loss", [&] {
+    v.field("every", c.eval.every, "steps between validations; 0: only at the end", kNotNegative);
+    v.field("samples", c.eval.samples, "held-out samples that are scored", kAtLeastOne);
+  });
+  v.group("log", "what people see", [&] { v.field("every", c.log.every, "steps between lines", kAtLeastOne); });
+  v.group("cpu", "the CPU device", [&] {
+    v.field("threads", c.cpu.threads, "of each rank; 0: the host's cores shared by its ranks", kNotNegative);
+    v.field("inline_streams", c.cpu.inline_streams, "run work in the caller instead of on a queue");
+  });
+}
+
+std::string configs_folder() {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  auto folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  for (int level = 0; level < 4 && !folder.empty(); ++level, folder = folder.parent_path()) {
+    if (fs::is_directory(folder / "configs" / "models", ignored)) return folder / "configs";
+  }
+  return "configs";
+}
+
+namespace {
+
+/// The tree of a preset's architecture; empty when there is none of that name, which is a problem.
+ConfigNode load_preset(const std::string& name, const std::string& place, Problems& problems) {
+  namespace fs = std::filesystem;
+  const auto folder = fs::path(configs_folder()) / "models";
+  const auto path = name.find('/') != std::string::npos ? fs::path(name) : folder / (name + ".yaml");
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) names.push_back(entry.path().stem());
+    std::sort(names.begin(), names.end());
+    const auto near = nearest(name, names);
+    problems.add(place, near.empty() ? fmt::format("no model preset '{}'; there are {}", name, fmt::join(names, ", "))
+                                     : fmt::format("no model preset '{}'; did you mean '{}'?", name, near));
+    return {};
+  }
+  auto node = parse_yaml_file(path, problems);
+  for (const auto* key : {"name", "parameters"}) {
+    const auto hit = std::find(node.keys.begin(), node.keys.end(), key);
+    if (hit == node.keys.end()) continue;
+    node.items.erase(node.items.begin() + (hit - node.keys.begin()));
+    node.keys.erase(hit);
+  }
+  return node;
+}
+
+}  // namespace
+
+LoadedRunConfig load_run_config(const std::string& path, std::span<const std::string> assignments, Problems& problems) {
+  auto root = path.empty() ? ConfigNode{} : parse_yaml_file(path, problems);
+  if (root.kind == ConfigNode::Kind::null) root.kind = ConfigNode::Kind::map;
+  for (const auto& assignment : assignments) override_node(root, assignment, problems);
+  LoadedRunConfig loaded;
+  const auto* model = root.find("model");
+  const auto* preset = model == nullptr ? nullptr : model->find("preset");
+  const auto name = preset != nullptr ? preset->text : loaded.config.model.preset;
+  auto base = load_preset(name, preset != nullptr ? preset->place : path, problems);
+  if (base.kind == ConfigNode::Kind::map) {
+    if (model != nullptr) merge_node(base, *model);
+    ConfigNode top;
+    top.kind = ConfigNode::Kind::map;
+    top.keys = {"model"};
+    top.items = {std::move(base)};
+    merge_node(root, top);
+  }
+  loaded.places = read_fields(root, problems, [&](FieldVisitor& v) { fields(v, loaded.config); });
+  return loaded;
+}
+
+void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems) {
+  auto& c = loaded.config;
+  const auto& a = c.model.architecture;
+  const auto place = [&](const std::string& path) {
+    const auto hit = loaded.places.find(path);
+    return hit == loaded.places.end() ? "default" : hit->second;
+  };
+  const auto require = [&](bool ok, const std::string& path, const std::string& message) {
+    if (!ok) problems.add(place(path), message);
+  };
+  const auto divides = [](std::int64_t part, std::int64_t whole) { return part > 0 && whole % part == 0; };
+
+  require(divides(a.kv_heads, a.heads), "model.kv_heads",
+          fmt::format("model.kv_heads = {} does not divide model.heads = {}", a.kv_heads, a.heads));
+  require(a.family == Family::llama || a.kv_heads == a.heads, "model.kv_heads",
+          fmt::format("model.kv_heads = {} with model.family gpt2; expected model.heads = {}", a.kv_heads, a.heads));
+  require(a.family == Family::gpt2 || a.head_size % 2 == 0, "model.head_size",
+          fmt::format("model.head_size = {} is odd; rotary positions turn pairs", a.head_size));
+  require(a.family == Family::llama || a.tied, "model.tied",
+          "model.tied = false with model.family gpt2, whose head is tied");
+  require(c.train.sequence <= a.context, "train.sequence",
+          fmt::format("train.sequence = {} is longer than model.context = {}", c.train.sequence, a.context));
+  require(c.mesh.shard == 1 && c.mesh.tensor == 1, c.mesh.tensor != 1 ? "mesh.tensor" : "mesh.shard",
+          fmt::format("mesh.shard = {} and mesh.tensor = {}: this build trains data-parallel; both must be 1",
+                      c.mesh.shard, c.mesh.tensor));
+  const auto inner = c.mesh.shard * c.mesh.tensor;
+  if (c.mesh.replica == 0) {
+    require(divides(inner, ranks), "mesh.shard",
+            fmt::format("mesh.shard * mesh.tensor = {} does not divide the {} ranks of this job", inner, ranks));
+    c.mesh.replica = std::max<std::int64_t>(1, ranks / inner);
+  } else {
+    require(c.mesh.ranks() == ranks, "mesh.replica",
+            fmt::format("mesh.replica * shard * tensor = {} ranks, but this job has {}; start it with mpirun -n {} or "
+                        "leave mesh.replica out",
+                        c.mesh.ranks(), ranks, c.mesh.ranks()));
+  }
+  const auto per_pass = c.train.micro_batch * c.mesh.data();
+  require(divides(per_pass, c.train.global_batch), "train.global_batch",
+          fmt::format("train.global_batch = {} is not a multiple of train.micro_batch * data-parallel ranks = {} * {}",
+                      c.train.global_batch, c.train.micro_batch, c.mesh.data()));
+  require(c.optimizer.schedule.warmup_steps <= c.train.steps, "optimizer.schedule.warmup_steps",
+          fmt::format("optimizer.schedule.warmup_steps = {} is more than train.steps = {}",
+                      c.optimizer.schedule.warmup_steps, c.train.steps));
+  require(c.optimizer.beta1 < 1 && c.optimizer.beta2 < 1, c.optimizer.beta1 < 1 ? "optimizer.beta2" : "optimizer.beta1",
+          fmt::format("optimizer.beta1 = {} and beta2 = {} must be below 1", c.optimizer.beta1, c.optimizer.beta2));
+  require(!c.data.shards.empty(), "data.shards", "data.shards is empty; expected folders that `trireme data` wrote");
+  require(c.data.weights.empty() || c.data.weights.size() == c.data.shards.size(), "data.weights",
+          fmt::format("data.weights has {} numbers for {} folders in data.shards", c.data.weights.size(),
+                      c.data.shards.size()));
+  require(c.data.validation < 1, "data.validation", "data.validation = 1 leaves nothing to train on");
+}
+
+std::string to_yaml(const RunConfig& config) {
+  auto copy = config;
+  return write_fields([&](FieldVisitor& v) { fields(v, copy); });
+}
+
+std::string what_fixes_the_result(const RunConfig& config) {
+  auto copy = config;
+  const RunConfig defaults;
+  copy.run = defaults.run;
+  copy.log = defaults.log;
+  copy.cpu = defaults.cpu;
+  copy.eval = defaults.eval;
+  copy.checkpoint = defaults.checkpoint;
+  copy.mesh = defaults.mesh;
+  copy.train.micro_batch = defaults.train.micro_batch;
+  return to_yaml(copy);
+}
+
+std::string hash_of(const RunConfig& config) { return hex(xxh3_64(what_fixes_the_result(config))); }
+
+}  // namespace trireme

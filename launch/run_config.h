@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that a training run is told, in one struct with one list of fields.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/config.h"
+#include "core/base/mesh.h"
+#include "core/model/architecture.h"
+#include "core/train/optimizer.h"
+#include "core/train/trainer_config.h"
+
+namespace trireme {
+
+struct RunConfig {
+  struct {
+    std::string dir = "runs/run";
+  } run;
+  struct {
+    std::string preset = "tiny_gpt2";
+    Architecture architecture;
+  } model;
+  TrainerConfig train;
+  OptimizerConfig optimizer;
+  MeshShape mesh{.replica = 0, .shard = 1, .tensor = 1};  // replica 0: what the world leaves
+  struct {
+    std::vector<std::string> shards;
+    std::vector<double> weights;
+    double validation = 0.01;
+  } data;
+  struct {
+    std::int64_t every = 500;
+    std::int64_t keep = 2;
+  } checkpoint;
+  struct {
+    std::int64_t every = 0;
+    std::int64_t samples = 64;
+  } eval;
+  struct {
+    std::int64_t every = 10;
+  } log;
+  struct {
+    std::int64_t threads = 0;
+    bool inline_streams = false;
+  } cpu;
+};
+
+void fields(FieldVisitor& v, Architecture& c);
+void fields(FieldVisitor& v, RunConfig& c);
+
+/// A configuration together with where each value came from.
+struct LoadedRunConfig {
+  RunConfig config;
+  Places places;
+};
+
+/// Reads the file (none when `path` is empty), puts --set assignments over it and the preset under its model settings. Whatever is wrong is added
+/// to problems.
+LoadedRunConfig load_run_config(const std::string& path, std::span<const std::string> assignments, Problems& problems);
+/// What cannot be true for this world size: mesh, batch sizes, heads, schedule. Needs no device and no data.
+void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems);
+/// The resolved configuration as YAML.
+std::string to_yaml(const RunConfig& config);
+/// The settings that fix the result of the run, as YAML: not where it is written, what is logged, how often it is
+/// saved, and on how many ranks and threads it runs.
+std::string what_fixes_the_result(const RunConfig& config);
+/// Hash of these settings.
+std::string hash_of(const RunConfig& config);
+/// The folder configs/ that belongs to this binary: beside the installation or at the root of the sources.
+std::string configs_folder();
+
+}  // namespace trireme

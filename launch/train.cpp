@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// `trireme train`: trains a model, or goes on with it.
+#include <boost/program_options/value_semantic.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "core/base/error.h"
+#include "core/io/atomic_file.h"
+#include "core/train/checkpoint.h"
+#include "core/train/init.h"
+#include "core/train/loss_picture.h"
+#include "core/train/metrics.h"
+#include "core/train/progress.h"
+#include "core/train/trainer.h"
+#include "launch/commands.h"
+#include "launch/run.h"
+#include "launch/stop.h"
+
+namespace trireme {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TrainOptions {
+  std::string config;
+  std::vector<std::string> sets;
+  std::string resume = "auto";
+  std::int64_t stop_at = 0;
+  bool json = false;
+};
+
+/// One training run on this rank, from its first step here to its last.
+class TrainingRun {
+ public:
+  TrainingRun(World& world, const RunConfig& config, const TrainOptions& options)
+      : world_(world),
+        config_(config),
+        options_(options),
+        engine_(world, config.model.architecture, config.mesh, config.train.precision, config.cpu.threads,
+                config.cpu.inline_streams),
+        samples_(make_loader(*engine_.device, loader_config(config, Split::train))),
+        trainer_({.architecture = config_.model.architecture,
+                  .config = config_.train,
+                  .optimizer = config_.optimizer,
+                  .device = *engine_.device,
+                  .ops = *engine_.ops,
+                  .stream = *engine_.stream,
+                  .store = *engine_.store,
+                  .data = *engine_.replicas,
+                  .tensor = *engine_.tensor,
+                  .source = *samples_}),
+        progress_(stderr, config.train.steps, config.log.every),
+        checkpoints_({.root = checkpoint_folder(config),
+                      .keep = config.checkpoint.keep,
+                      .config_hash = hash_of(config),
+                      .note = [this](const std::string& line) { note(line); }},
+                     checkpoint_parts(world, engine_)) {
+    if (config.data.validation > 0) {
+      held_out_ = make_loader(*engine_.device, loader_config(config, Split::validation));
+    }
+  }
+
+  ExitCode run() {
+    start();
+    const auto steps = config_.train.steps;
+    while (trainer_.state().step < steps) {
+      tell(trainer_.step());
+      const auto step = trainer_.state().step;
+      const bool stop = agreed_to_stop() || step == options_.stop_at;
+      const bool last = step == steps;
+      if (last || due(config_.eval.every, step)) validate_now();
+      if (last || stop || due(config_.checkpoint.every, step)) save();
+      if (stop && !last) {
+        note(fmt::format("stopped after step {} of {}; the same command goes on from there", step, steps));
+        return ExitCode::requeue;
+      }
+    }
+    tell(trainer_.flush());
+    return ExitCode::done;
+  }
+
+  /// For programs: what the run came to.
+  nlohmann::json summary() const {
+    const auto curve = read_loss_curve(fs::path(config_.run.dir) / "metrics.jsonl").training;
+    return {{"run", config_.run.dir},
+            {"step", trainer_.state().step},
+            {"steps", config_.train.steps},
+            {"tokens", trainer_.state().tokens},
+            {"loss_first", curve.front().loss},
+            {"loss_last", curve.back().loss},
+            {"validation_loss", validation_loss_ ? nlohmann::json(*validation_loss_) : nlohmann::json()},
+            {"parameters", engine_.table.count()},
+            {"ranks", world_.size()}};
+  }
+
+ private:
+  static bool due(std::int64_t every, std::int64_t step) { return every > 0 && step % every == 0; }
+
+  void note(const std::string& message) {
+    if (world_.rank() == 0) progress_.note(message);
+  }
+
+  void start() {
+    const auto& a = config_.model.architecture;
+    note(fmt::format("{} parameters, vocabulary {}, {} ranks ({} each), {}", engine_.table.count(), a.vocabulary,
+                     world_.size(), engine_.device->description(), name(config_.train.precision)));
+    std::size_t bytes = trainer_.plan().bytes();
+    std::string parts = fmt::format("activations {:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+    for (const auto& [purpose, size] : engine_.store->memory()) {
+      bytes += size;
+      parts += fmt::format(", {} {:.1f} MiB", purpose, static_cast<double>(size) / (1 << 20));
+    }
+    note(fmt::format("memory of each rank: {:.1f} MiB ({})", static_cast<double>(bytes) / (1 << 20), parts));
+    initialise(engine_.table, *engine_.store, *engine_.device, *engine_.stream, config_.train.seed);
+    resume();
+    if (world_.rank() == 0) {
+      metrics_.emplace((fs::path(config_.run.dir) / "metrics.jsonl").string(), trainer_.state().step);
+    }
+  }
+
+  void resume() {
+    const auto state = checkpoints_.load(ResumePolicy::parse(options_.resume));
+    if (!state) return;
+    trainer_.resume(*state);
+    note(fmt::format("resumed after step {} of {}", state->step, config_.train.steps));
+  }
+
+  void save() {
+    tell(trainer_.flush());
+    const auto result = checkpoints_.save(trainer_.state());
+    note(result.saved ? fmt::format("step {}: checkpoint of {:.1f} MiB", trainer_.state().step,
+                                    static_cast<double>(result.bytes) / (1 << 20))
+                      : "checkpoint not saved: " + result.message);
+    if (world_.rank() == 0) draw();
+  }
+
+  /// The loss curve so far, as RUN/loss.svg.
+  void draw() const {
+    const auto folder = fs::path(config_.run.dir);
+    const auto curve = read_loss_curve(folder / "metrics.jsonl");
+    const auto title = fmt::format("{}: {} parameters, {} tokens", folder.filename().string(), engine_.table.count(),
+                                   trainer_.state().tokens);
+    write_file_atomic(folder / "loss.svg", loss_picture(curve, title));
+  }
+
+  void tell(const std::optional<StepMetrics>& metrics) {
+    if (!metrics) return;
+    check(std::isfinite(metrics->loss),
+          "the loss of step {} is {}: the run has diverged; lower optimizer.lr or go back to a checkpoint before it",
+          metrics->step, metrics->loss);
+    if (world_.rank() != 0) return;
+    metrics_->write(*metrics);
+    progress_.update(*metrics);
+  }
+
+  bool agreed_to_stop() {
+    std::int64_t asked = stop_requested() ? 1 : 0;
+    world_.group().host_reduce(std::span(&asked, 1), Reduction::max);
+    return asked != 0;
+  }
+
+  void validate_now() {
+    tell(trainer_.flush());
+    if (!held_out_) return;
+    validation_loss_ = trainer_.evaluate(*held_out_, config_.eval.samples);
+    const auto step = trainer_.state().step;
+    if (world_.rank() == 0) metrics_->write_validation(step, *validation_loss_, config_.eval.samples);
+    note(fmt::format("step {}: validation loss {:.4f} over {} samples", step, *validation_loss_, config_.eval.samples));
+  }
+
+  World& world_;
+  const RunConfig config_;
+  const TrainOptions& options_;
+  Engine engine_;
+  std::unique_ptr<BatchSource> samples_;
+  std::unique_ptr<BatchSource> held_out_;
+  Trainer trainer_;
+  Progress progress_;
+  Checkpoints checkpoints_;
+  std::optional<MetricsLog> metrics_;
+  std::optional<double> validation_loss_;
+};
+
+}  // namespace
+
+int train_command(std::span<const std::string> arguments) {
+  namespace po = boost::program_options;
+  CommandLine line{
+      "train CONFIG [--set KEY=VALUE ...]",
+      "Trains the model that CONFIG describes. The same command again resumes from the newest checkpoint, on "
+      "any number of ranks. USR1 or TERM save and leave with exit code 75.",
+      po::options_description("Options"),
+      {"config"}};
+  add_set_option(line.options);
+  line.options.add_options()(
+      "resume", po::value<std::string>()->default_value("auto"),
+      "auto: the newest checkpoint that can be read; strict: the newest, or fail; STEP: that one; "
+      "never: the folder must hold none")("stop-at", po::value<std::int64_t>()->default_value(0),
+                                          "save and leave with exit code 75 after this step")(
+      "describe", "print every setting with its default, and stop");
+  const auto values = parse_command_line(line, arguments);
+  if (!values) return 0;
+  if (values->count("describe") != 0) {
+    RunConfig defaults;
+    fmt::print("{}", describe_fields([&](FieldVisitor& v) { fields(v, defaults); }));
+    return 0;
+  }
+  TrainOptions options;
+  options.config = required(*values, "config");
+  options.sets = set_options(*values);
+  options.resume = required(*values, "resume");
+  options.stop_at = (*values)["stop-at"].as<std::int64_t>();
+  options.json = values->count("json") != 0;
+  listen_for_stop();
+  return run_in_world([&](World& world) {
+    const auto config = shared_run_config(world, options.config, options.sets);
+    on_rank_zero(world, [&] { claim_run_folder(config); });
+    TrainingRun run(world, config, options);
+    const auto code = run.run();
+    if (world.rank() == 0 && options.json) fmt::print("{}\n", run.summary().dump());
+    return static_cast<int>(code);
+  });
+}
+
+}  // namespace trireme
