@@ -97,8 +97,9 @@ Cleaned clean(std::string& text) {
       continue;
     }
     if (c == '\r') {
-      text[out++] = '\n';
       in += text.compare(in, 2, "\r\n") == 0 ? 2 : 1;
+      text[out++] = '\n';
+      marks = 0;
       continue;
     }
     std::size_t bad = 0;

@@ -79,6 +79,13 @@ class Structure {
   std::string_view rest() const { return text_.substr(at_); }
   bool top_is(Kind kind) const { return !frames_.empty() && frames_.back().kind == kind; }
 
+  /// How many of `c` stand here, up to four: more make no difference, and a long run must not be counted again and
+  /// again.
+  std::size_t run_of(char c) const {
+    const std::string_view here = rest().substr(0, 4);
+    return std::min(here.find_first_not_of(c), here.size());
+  }
+
   void literal(std::size_t n) {
     out_.append(text_.substr(at_, n));
     at_ += n;
@@ -139,7 +146,7 @@ class Structure {
   }
 
   void open_braces() {
-    const std::size_t run = std::min(rest().find_first_not_of('{'), rest().size());
+    const std::size_t run = run_of('{');
     if (run == 1) {
       if (rest().starts_with("{|") && at_line_start()) {
         push(Kind::table, 2);
@@ -154,7 +161,7 @@ class Structure {
   }
 
   void close_braces() {
-    const std::size_t run = std::min(rest().find_first_not_of('}'), rest().size());
+    const std::size_t run = run_of('}');
     if (run < 2 || braces_ == 0) {
       literal(run);
       return;

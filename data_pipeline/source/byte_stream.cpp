@@ -55,7 +55,7 @@ class PieceStream final : public ByteStream {
         max_ratio_(max_ratio),
         position_(begin),
         piece_(begin),
-        buffer_(kInputBytes) {}
+        buffer_(static_cast<std::size_t>(std::min<std::uint64_t>(kInputBytes, end - begin))) {}
 
   std::size_t read(char* out, std::size_t n) override {
     if (!damage_.empty() || n == 0) {

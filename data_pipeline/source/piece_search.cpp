@@ -41,7 +41,7 @@ bool trial(const InputFile& file, Codec& codec, std::uint64_t at, std::uint64_t 
 
 std::uint64_t PieceSearch::find(std::uint64_t from, std::uint64_t end) const {
   const std::unique_ptr<Codec> codec = make_codec(compression);
-  std::vector<char> window(kScanBytes);
+  std::vector<char> window(static_cast<std::size_t>(std::min<std::uint64_t>(kScanBytes, end - std::min(from, end))));
   std::vector<char> first(std::max<std::size_t>(wanted_bytes, 1));
   std::size_t trials = 0;
   while (from < end) {

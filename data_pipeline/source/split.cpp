@@ -27,16 +27,21 @@ bool begins_page(std::string_view bytes) {
   return at != std::string_view::npos && bytes.substr(at).starts_with("<page>");
 }
 
+/// As much as one look needs: units of small files are looked for often.
+std::size_t scan_bytes(const InputFile& file, std::uint64_t from) {
+  return static_cast<std::size_t>(std::min<std::uint64_t>(kScanBytes, file.size() - std::min(from, file.size())));
+}
+
 /// `shift` bytes after the beginning of the next `pattern` at or after `from`; file.size() if there is none.
 std::uint64_t find_bytes(const InputFile& file, std::uint64_t from, std::string_view pattern, std::size_t shift) {
-  std::vector<char> buffer(kScanBytes);
+  std::vector<char> buffer(scan_bytes(file, from));
   while (from < file.size()) {
     const std::size_t got = file.read_at(from, buffer.data(), buffer.size());
     const std::size_t at = std::string_view(buffer.data(), got).find(pattern);
     if (at != std::string_view::npos) {
       return std::min(from + at + shift, file.size());
     }
-    if (got < buffer.size()) {
+    if (from + got >= file.size()) {
       break;
     }
     from += got - (pattern.size() - 1);
@@ -46,7 +51,7 @@ std::uint64_t find_bytes(const InputFile& file, std::uint64_t from, std::string_
 
 /// After the next blank line: LF LF, or LF CR LF.
 std::uint64_t after_blank_line(const InputFile& file, std::uint64_t from) {
-  std::vector<char> buffer(kScanBytes);
+  std::vector<char> buffer(scan_bytes(file, from));
   while (from < file.size()) {
     const std::size_t got = file.read_at(from, buffer.data(), buffer.size());
     const std::string_view bytes(buffer.data(), got);
@@ -59,7 +64,7 @@ std::uint64_t after_blank_line(const InputFile& file, std::uint64_t from) {
         return from + at + 3;
       }
     }
-    if (got <= 2) {
+    if (from + got >= file.size()) {
       break;
     }
     from += got - 2;

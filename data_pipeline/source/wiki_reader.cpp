@@ -149,14 +149,16 @@ bool WikiReader::seek_page(std::string_view& bytes, std::uint64_t& offset) {
 
 void WikiReader::parse(std::string_view bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
-    if (seeking_ && !seek_page(bytes, offset)) {
+    const bool sought = seeking_;
+    if (sought && !seek_page(bytes, offset)) {
       return;
     }
     if (xml_.feed(bytes, offset, stream().exact())) {
       return;
     }
     // The page with the error is lost; the next one is looked for after it.
-    const std::size_t at = xml_.error_index();
+    // A parser that refuses the very <page> it was started at must not be started there again.
+    const std::size_t at = std::max<std::size_t>(xml_.error_index(), sought ? 1 : 0);
     bytes.remove_prefix(at);
     offset += stream().exact() ? at : 0;
     fail_record(xml_.error(), offset);

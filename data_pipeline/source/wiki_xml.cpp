@@ -185,10 +185,17 @@ void WikiXml::start(bool inside) {
   error_.clear();
   const bool other = inside && !encoding_.empty() && encoding_ != "utf-8" && encoding_ != "utf-16";
   parser_ = std::make_unique<Parser>(*this, other ? encoding_.c_str() : nullptr);
-  if (inside) {
-    XML_Parse(parser_->expat, kRoot.data(), static_cast<int>(kRoot.size()), 0);
-    parser_->fed = kRoot.size();
+  if (!inside) {
+    return;
   }
+  const auto size = static_cast<int>(kRoot.size());
+  if (XML_Parse(parser_->expat, kRoot.data(), size, 0) != XML_STATUS_OK) {
+    // An encoding that does not exist.
+    encoding_.clear();
+    parser_ = std::make_unique<Parser>(*this, nullptr);
+    XML_Parse(parser_->expat, kRoot.data(), size, 0);
+  }
+  parser_->fed = kRoot.size();
 }
 
 bool WikiXml::feed(std::string_view bytes, std::uint64_t offset, bool exact) {
