@@ -2,6 +2,7 @@
 // Training steps against torch's AdamW, over ranks, over a resume; and that nothing allocates once it runs.
 #include "core/train/trainer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -111,8 +112,8 @@ TEST_P(TrainerParity, TenStepsAreTorchs) {
     EXPECT_NEAR(metrics[i].grad_norm, golden.norms[i], grown * golden.norms[i]);
   }
   // Adam divides by the root of the second moment: an element's update is off by its gradient's error relative to
-  // itself, and small elements share the error of large ones. In norm over a tensor that is bound times the spread of
-  // gradients, a few tens; ten steps add up.
+  // itself, and small elements share the error of large ones. In norm over a tensor that is bound times the ratio of
+  // large to small gradients, about ten; ten steps add up.
   const NamedValues found = rig.parameters();
   for (const auto& [name, expected] : trained) {
     std::vector<float> moved;
@@ -121,7 +122,9 @@ TEST_P(TrainerParity, TenStepsAreTorchs) {
       moved.push_back(found.at(name)[i] - initial.at(name)[i]);
       moved_expected.push_back(expected[i] - initial.at(name)[i]);
     }
-    EXPECT_LT(relative_error(moved, moved_expected), 10.0 * bound * 10.0) << name;
+    const double error = relative_error(moved, moved_expected);
+    EXPECT_LT(error, 10.0 * bound * 10.0) << name;
+    RecordProperty(name, fmt::format("{:.3e}", error));
   }
 }
 
@@ -141,7 +144,7 @@ Architecture tiny() {
 
 TrainerConfig tiny_config() {
   TrainerConfig config;
-  config.steps = 8;
+  config.steps = 5;
   config.sequence = 12;
   config.global_batch = 12;
   config.micro_batch = 1;
@@ -158,7 +161,7 @@ OptimizerConfig tiny_optimizer() {
 std::vector<StepMetrics> run_ranks(int ranks, const TrainerConfig& config) {
   std::vector<StepMetrics> all;
   run_thread_ranks(ranks, [&](Group& data) {
-    auto batches = FixedBatches::random(64, config.sequence, tiny().vocabulary, 9);
+    auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
     TrainerRig rig(tiny(), config, tiny_optimizer(), data, batches);
     auto metrics = rig.run(static_cast<int>(config.steps));
     if (data.rank() == 0) all = std::move(metrics);
@@ -171,9 +174,10 @@ TEST(Trainer, AnyNumberOfRanksGivesTheSameCurve) {
     TrainerConfig config = tiny_config();
     config.precision = precision;
     const auto one = run_ranks(1, config);
-    ASSERT_EQ(one.size(), 8U);
+    ASSERT_EQ(one.size(), 5U);
     EXPECT_LT(one.back().loss, one.front().loss);
-    for (const int ranks : {2, 3, 4}) {
+    const std::vector<int> worlds = precision == Dtype::f32 ? std::vector{2, 3, 4} : std::vector{2};
+    for (const int ranks : worlds) {
       const auto many = run_ranks(ranks, config);
       ASSERT_EQ(many.size(), one.size());
       for (std::size_t i = 0; i < one.size(); ++i) {
@@ -216,12 +220,12 @@ TEST(Trainer, SameRunTwiceIsTheSameBits) {
 TEST(Trainer, GoesOnFromAStateAsIfNothingHadHappened) {
   const auto self = make_self_group("replica");
   const TrainerConfig config = tiny_config();
-  auto batches = FixedBatches::random(64, config.sequence, tiny().vocabulary, 9);
+  auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
   TrainerRig whole(tiny(), config, tiny_optimizer(), *self, batches);
-  const auto reference = whole.run(8);
+  const auto reference = whole.run(5);
 
   TrainerRig before(tiny(), config, tiny_optimizer(), *self, batches);
-  before.run(3);
+  before.run(2);
   TrainerRig after(tiny(), config, tiny_optimizer(), *self, batches);
   const auto from = before.store->slices(SliceKind::held);
   const auto to = after.store->slices(SliceKind::held);
@@ -232,15 +236,15 @@ TEST(Trainer, GoesOnFromAStateAsIfNothingHadHappened) {
   }
   after.store->refresh(*after.stream);
   after.trainer.resume(before.trainer.state());
-  const auto rest = after.run(5);
-  ASSERT_EQ(rest.size(), 5U);
+  const auto rest = after.run(3);
+  ASSERT_EQ(rest.size(), 3U);
   for (std::size_t i = 0; i < rest.size(); ++i) {
-    EXPECT_EQ(rest[i].step, reference[i + 3].step);
-    EXPECT_EQ(rest[i].loss, reference[i + 3].loss);
-    EXPECT_EQ(rest[i].grad_norm, reference[i + 3].grad_norm);
-    EXPECT_EQ(rest[i].lr, reference[i + 3].lr);
-    EXPECT_EQ(rest[i].tokens, reference[i + 3].tokens);
-    EXPECT_EQ(rest[i].token_hash, reference[i + 3].token_hash);
+    EXPECT_EQ(rest[i].step, reference[i + 2].step);
+    EXPECT_EQ(rest[i].loss, reference[i + 2].loss);
+    EXPECT_EQ(rest[i].grad_norm, reference[i + 2].grad_norm);
+    EXPECT_EQ(rest[i].lr, reference[i + 2].lr);
+    EXPECT_EQ(rest[i].tokens, reference[i + 2].tokens);
+    EXPECT_EQ(rest[i].token_hash, reference[i + 2].token_hash);
   }
 }
 
@@ -248,7 +252,7 @@ TEST(Trainer, AllocatesNothingAfterTheFirstStep) {
   const auto self = make_self_group("replica");
   TrainerConfig config = tiny_config();
   config.precision = Dtype::bf16;
-  auto batches = FixedBatches::random(64, config.sequence, tiny().vocabulary, 9);
+  auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
   TrainerRig rig(tiny(), config, tiny_optimizer(), *self, batches);
   rig.trainer.step();
   rig.trainer.flush();
@@ -262,7 +266,7 @@ TEST(Trainer, AllocatesNothingAfterTheFirstStep) {
 TEST(Trainer, MetricsComeOneStepLate) {
   const auto self = make_self_group("replica");
   const TrainerConfig config = tiny_config();
-  auto batches = FixedBatches::random(64, config.sequence, tiny().vocabulary, 9);
+  auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
   TrainerRig rig(tiny(), config, tiny_optimizer(), *self, batches);
   EXPECT_FALSE(rig.trainer.flush());
   EXPECT_FALSE(rig.trainer.step());
@@ -285,7 +289,7 @@ TEST(Trainer, EvaluationIsTheSameBitsForAnyNumberOfRanks) {
   std::vector<double> losses;
   for (const int ranks : {1, 2, 3}) {
     run_thread_ranks(ranks, [&](Group& data) {
-      auto batches = FixedBatches::random(64, config.sequence, tiny().vocabulary, 9);
+      auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
       TrainerRig rig(tiny(), config, tiny_optimizer(), data, batches);
       const double loss = rig.trainer.evaluate(batches, 13);  // the last batch is not full
       if (data.rank() == 0) losses.push_back(loss);
@@ -300,7 +304,7 @@ TEST(Trainer, RefusesABatchThatDoesNotDivide) {
   const auto self = make_self_group("replica");
   TrainerConfig config = tiny_config();
   config.micro_batch = 5;
-  auto batches = FixedBatches::random(64, config.sequence, tiny().vocabulary, 9);
+  auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
   EXPECT_THROW(TrainerRig(tiny(), config, tiny_optimizer(), *self, batches), Error);
 }
 
