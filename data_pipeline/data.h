@@ -9,6 +9,7 @@
 #include "data_pipeline/loader/loader.h"
 #include "data_pipeline/pipeline/pipeline.h"
 #include "data_pipeline/shards/inspect.h"
+#include "data_pipeline/synth/synth.h"
 #include "data_pipeline/tokenizer/bpe_trainer.h"
 #include "data_pipeline/tokenizer/piece_counter.h"
 #include "data_pipeline/tokenizer/tokenizer.h"

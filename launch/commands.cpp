@@ -8,6 +8,7 @@ namespace trireme {
 namespace {
 
 constexpr Command kCommands[] = {
+    {"synth", "a synthetic world: WET and MediaWiki files, and an MMLU-format exam about it", synth_command},
     {"tokenizer", "train | encode | decode | inspect", tokenizer_command},
     {"train", "train a model, or resume", train_command},
     {"eval", "exams on a trained model", eval_command},

@@ -57,8 +57,8 @@ struct LoadedRunConfig {
   Places places;
 };
 
-/// Reads the file (none when `path` is empty), puts --set assignments over it and the preset under its model settings. Whatever is wrong is added
-/// to problems.
+/// Reads the file (none when `path` is empty), puts --set assignments over it and the preset under its model settings.
+/// Whatever is wrong is added to problems.
 LoadedRunConfig load_run_config(const std::string& path, std::span<const std::string> assignments, Problems& problems);
 /// What cannot be true for this world size: mesh, batch sizes, heads, schedule. Needs no device and no data.
 void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems);

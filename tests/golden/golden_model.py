@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden values of whole models from transformers and torch: logits, loss, every gradient, ten AdamW steps.
 
-usage: python tests/golden/golden_model.py [OUT]      (OUT: tests/golden/model)
+usage: python tests/golden/golden_model.py             writes tests/golden/model
+       python tests/golden/golden_model.py --check     compares with it; exit code 1 where it differs, 77 without torch
 
 Writes NAME.json (the shape, the batch, what torch itself loses in float32 and bfloat16) and NAME.bin (arrays, one after
 another) per model. Reference values are computed in float64; RMSNorm is patched to stay in it, rotary tables remain
@@ -13,12 +14,17 @@ import json
 import math
 import pathlib
 import sys
+import tempfile
 
-import numpy as np
-import torch
-from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM)
-from transformers.models.llama.modeling_llama import LlamaRMSNorm
-from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+try:
+    import numpy as np
+    import torch
+    from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM)
+    from transformers.models.llama.modeling_llama import LlamaRMSNorm
+    from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+except ImportError as missing:
+    print("skipped:", missing)
+    sys.exit(77)
 
 BATCH, TIME, STEPS, VOCABULARY, CONTEXT = 3, 17, 10, 61, 32
 OPTIMIZER = dict(lr=3e-3, beta1=0.9, beta2=0.95, eps=1e-5, weight_decay=0.1, clip=0.5, warmup_steps=3, final_ratio=0.1)
@@ -186,8 +192,7 @@ def golden(name, a, seed, out):
     print(f"{name}: loss {loss:.6f}, {losses[-1]:.6f} after {STEPS} steps; torch's own error {worst}")
 
 
-def main():
-    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "model"
+def write_all(out):
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     base = dict(vocabulary=VOCABULARY, context=CONTEXT, layers=2, width=24, norm_eps=1e-5)
@@ -202,6 +207,32 @@ def main():
                               qkv_bias=False, rope=dict(rope, theta=500000.0)), 3, out)
     golden("qwen", dict(base, family="llama", heads=3, kv_heads=1, head_size=8, feed_forward=64, tied=True, qkv_bias=True,
                         norm_eps=1e-6, rope=dict(rope, theta=1000000.0)), 4, out)
+
+
+def differences(found, expected):
+    """Names of arrays that differ by more than float32 can tell: the references are float64, but for rotary tables."""
+    for json_file in sorted(expected.glob("*.json")):
+        index = json.loads(json_file.read_text())["arrays"]
+        a, b = (folder.joinpath(json_file.stem + ".bin").read_bytes() for folder in (found, expected))
+        for key, entry in index.items():
+            dtype = "<i4" if key in ("tokens", "targets") else "<f4"
+            x, y = (np.frombuffer(d, dtype, math.prod(entry["shape"]), entry["offset"]).astype("f8") for d in (a, b))
+            if np.linalg.norm(x - y) > 1e-6 * np.linalg.norm(y):
+                yield f"{json_file.stem}: {key}"
+
+
+def main():
+    committed = pathlib.Path(__file__).parent / "model"
+    if sys.argv[1:] == ["--check"]:
+        with tempfile.TemporaryDirectory() as folder:
+            write_all(pathlib.Path(folder))
+            found = list(differences(pathlib.Path(folder), committed))
+        print("\n".join(found) or "the committed values are those of this torch")
+        sys.exit(1 if found else 0)
+    if sys.argv[1:]:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    write_all(committed)
 
 
 if __name__ == "__main__":
