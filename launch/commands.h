@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "launch/command.h"
+#include "launch/synth.h"
 #include "launch/tokenizer.h"
 
 namespace trireme {
 
-int synth_command(std::span<const std::string> arguments);
 int data_command(std::span<const std::string> arguments);
 int train_command(std::span<const std::string> arguments);
 int eval_command(std::span<const std::string> arguments);
