@@ -11,5 +11,5 @@
 #include "data_pipeline/shards/inspect.h"
 #include "data_pipeline/synth/synth.h"
 #include "data_pipeline/tokenizer/bpe_trainer.h"
-#include "data_pipeline/tokenizer/piece_counter.h"
+#include "data_pipeline/tokenizer/corpus_pieces.h"
 #include "data_pipeline/tokenizer/tokenizer.h"

@@ -41,7 +41,8 @@ options::options_description described_options() {
   add("pattern", options::value<std::string>(), "gpt2, cl100k (llama3), qwen2, o200k; train: gpt2 if not given");
   add("file", options::value<std::string>(), "input of encode and decode, instead of standard input");
   add("special", "encode: text that spells a special token becomes that token");
-  add("input", options::value<std::vector<std::string>>()->multitoken(), "train: text files or directories of them");
+  add("input", options::value<std::vector<std::string>>()->multitoken(), "train: files or directories of them");
+  add("kind", options::value<std::string>(), "train: wet, warc, wiki, jsonl or text; told from each file's name");
   add("vocab", options::value<std::uint32_t>(), "train: tokens in all, special ones and the 256 bytes included");
   add("out", options::value<std::string>(), "train: the tokenizer.json to write");
   add("specials", options::value<std::vector<std::string>>()->multitoken(),
@@ -104,32 +105,35 @@ int train(const options::variables_map& given) {
   training.vocab_size = given["vocab"].as<std::uint32_t>();
   training.min_count = given["min-count"].as<std::uint64_t>();
   if (given.count("specials") > 0) training.specials = given["specials"].as<std::vector<std::string>>();
+  std::optional<SourceKind> kind;
+  if (given.count("kind") > 0) kind = source_kind(given["kind"].as<std::string>());
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int threads = given["threads"].as<int>() == 0 ? cores : given["threads"].as<int>();
 
   const std::vector<std::string> files = input_files(given["input"].as<std::vector<std::string>>());
-  std::size_t file = 0;
-  std::uint64_t bytes = 0;
-  const PieceCounter pieces = count_pieces(training.pattern, threads, [&](std::vector<std::string>& texts) {
-    if (file == files.size()) return false;
-    texts.push_back(read_file(files[file++], kLargestText));
-    bytes += texts.back().size();
-    return true;
-  });
-  const Tokenizer tokenizer(train_bpe(pieces, training), out);
+  const CorpusPieces corpus = count_corpus(files, kind, training.pattern, threads);
+  const Tokenizer tokenizer(train_bpe(corpus.pieces, training), out);
   tokenizer.save(out);
   if (given.count("json") > 0) {
     const ordered_json result{{"out", out},
                               {"hash", tokenizer.hash()},
                               {"vocab_size", tokenizer.vocab_size()},
                               {"files", files.size()},
-                              {"bytes", bytes},
-                              {"distinct_pieces", pieces.distinct()},
-                              {"left_out_pieces", pieces.left_out()}};
+                              {"documents", corpus.records.documents},
+                              {"skipped", corpus.records.total_skipped()},
+                              {"failed", corpus.records.total_failed()},
+                              {"bytes", corpus.text_bytes},
+                              {"distinct_pieces", corpus.pieces.distinct()},
+                              {"left_out_pieces", corpus.pieces.left_out()}};
     fmt::print("{}\n", result.dump());
   } else {
-    fmt::print("{}: {} tokens from {} bytes in {} files ({} distinct pieces), hash {}\n", out, tokenizer.vocab_size(),
-               bytes, files.size(), pieces.distinct(), tokenizer.hash());
+    fmt::print("{}: {} tokens from {} bytes of text, {} documents in {} files ({} distinct pieces), hash {}\n", out,
+               tokenizer.vocab_size(), corpus.text_bytes, corpus.records.documents, files.size(),
+               corpus.pieces.distinct(), tokenizer.hash());
+    if (corpus.records.total_failed() > 0) {
+      fmt::print("{} of {} records failed, the first: {}\n", corpus.records.total_failed(), corpus.records.records,
+                 corpus.records.examples.empty() ? "" : corpus.records.examples.front());
+    }
     if (tokenizer.vocab_size() < training.vocab_size) {
       fmt::print("fewer than {}: no other pair occurs {} times\n", training.vocab_size, training.min_count);
     }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// An open-addressing table of pieces over one arena; one table per thread, added up at the end.
+// An open-addressing table of pieces over one arena.
 #include "data_pipeline/tokenizer/piece_counter.h"
 
 #include <xxhash.h>
 
 #include <algorithm>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "core/base/error.h"
 #include "data_pipeline/tokenizer/piece_scanner.h"
@@ -114,42 +111,6 @@ void PieceCounter::grow() {
     while (table_[slot].count != 0) slot = (slot + 1) & mask;
     table_[slot] = entry;
   }
-}
-
-PieceCounter count_pieces(Pattern pattern, int threads, const std::function<bool(std::vector<std::string>&)>& next) {
-  check_usage(threads >= 1, "threads = {}: expected at least 1", threads);
-  std::mutex mutex;
-  PieceCounter total;
-  std::exception_ptr failure;
-  bool done = false;
-  const auto work = [&] {
-    PieceCounter mine;
-    std::vector<std::string> texts;
-    for (;;) {
-      {
-        const std::lock_guard lock(mutex);
-        if (done) break;
-        texts.clear();
-        try {
-          done = !next(texts);
-        } catch (...) {
-          failure = std::current_exception();
-          done = true;
-          break;
-        }
-      }
-      for (const std::string& text : texts) mine.add(pattern, text);
-    }
-    const std::lock_guard lock(mutex);
-    total.merge(mine);
-  };
-  {
-    std::vector<std::jthread> others;
-    for (int i = 1; i < threads; ++i) others.emplace_back(work);
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
-  return total;
 }
 
 }  // namespace trireme

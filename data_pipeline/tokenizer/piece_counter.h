@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,9 +63,5 @@ class PieceCounter {
   std::size_t used_ = 0;
   std::uint64_t left_out_ = 0;
 };
-
-/// Counts all texts that `next` gives, on `threads` threads. `next` fills in some texts and returns false when there
-/// are no more; it is called by one thread at a time, and what it throws is thrown here.
-PieceCounter count_pieces(Pattern pattern, int threads, const std::function<bool(std::vector<std::string>&)>& next);
 
 }  // namespace trireme

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <random>
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
+#include "data_pipeline/tokenizer/corpus_pieces.h"
 #include "data_pipeline/tokenizer/hf_tokenizer_file.h"
 #include "data_pipeline/tokenizer/tokenizer.h"
 #include "tests/data_pipeline/tokenizer/golden.h"
@@ -29,13 +31,10 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-PieceCounter counted(int threads, std::vector<std::string> texts) {
-  std::size_t given = 0;
-  return count_pieces(Pattern::gpt2, threads, [&](std::vector<std::string>& batch) {
-    if (given == texts.size()) return false;
-    batch.push_back(texts[given++]);
-    return true;
-  });
+PieceCounter counted(const std::vector<std::string>& texts) {
+  PieceCounter pieces;
+  for (const std::string& text : texts) pieces.add(Pattern::gpt2, text);
+  return pieces;
 }
 
 TEST(BpeTrainer, LearnsWhatHuggingFaceLearns) {
@@ -51,18 +50,18 @@ TEST(BpeTrainer, LearnsWhatHuggingFaceLearns) {
   EXPECT_EQ(ours.hash(), theirs.hash());
 }
 
-TEST(BpeTrainer, OrderThreadsAndRanksDoNotMatter) {
+TEST(BpeTrainer, OrderAndRanksDoNotMatter) {
   std::vector<std::string> lines = lines_of(own_text());
-  const std::string expected = format_hf_tokenizer(train_bpe(counted(1, lines), {.vocab_size = 500}));
+  const std::string expected = format_hf_tokenizer(train_bpe(counted(lines), {.vocab_size = 500}));
   std::reverse(lines.begin(), lines.end());
-  EXPECT_EQ(format_hf_tokenizer(train_bpe(counted(3, lines), {.vocab_size = 500})), expected);
+  EXPECT_EQ(format_hf_tokenizer(train_bpe(counted(lines), {.vocab_size = 500})), expected);
 
   const auto half = static_cast<std::ptrdiff_t>(lines.size() / 2);
-  const PieceCounter first = counted(1, {lines.begin(), lines.begin() + half});
-  PieceCounter second = counted(1, {lines.begin() + half, lines.end()});
+  const PieceCounter first = counted({lines.begin(), lines.begin() + half});
+  PieceCounter second = counted({lines.begin() + half, lines.end()});
   second.merge_serialised(first.serialise());
   EXPECT_EQ(format_hf_tokenizer(train_bpe(second, {.vocab_size = 500})), expected);
-  EXPECT_EQ(second.serialise(), counted(2, lines).serialise());
+  EXPECT_EQ(second.serialise(), counted(lines).serialise());
 }
 
 TEST(BpeTrainer, MergesByCountThenByIds) {
@@ -173,9 +172,40 @@ TEST(PieceCounter, RefusesDamagedCounts) {
   EXPECT_THROW(other.merge_serialised(huge), Error);
 }
 
-TEST(PieceCounter, PassesOnWhatTheSourceThrows) {
-  const auto broken = [](std::vector<std::string>&) -> bool { fail("broken source"); };
-  EXPECT_THROW(count_pieces(Pattern::gpt2, 2, broken), Error);
+/// A folder of text and JSONL files that goes with the test.
+class CorpusPiecesTest : public testing::Test {
+ protected:
+  CorpusPiecesTest() : folder_(testing::TempDir() + "/trireme_corpus_pieces") {
+    std::filesystem::create_directories(folder_);
+  }
+  ~CorpusPiecesTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string write(const std::string& name, const std::string& content) const {
+    write_file_atomic(folder_ + "/" + name, content);
+    return folder_ + "/" + name;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(CorpusPiecesTest, ThreadsAndOrderDoNotMatter) {
+  const std::vector<std::string> lines = lines_of(own_text());
+  std::vector<std::string> files;
+  for (std::size_t i = 0; i < 40; ++i) files.push_back(write(std::to_string(i) + ".txt", lines[i] + lines[i + 1]));
+  files.push_back(write("more.jsonl", "{\"text\": \"seven oars\"}\nnot json\n{\"text\": \"eight oars\"}\n"));
+  const CorpusPieces one = count_corpus(files, std::nullopt, Pattern::gpt2, 1);
+  EXPECT_EQ(one.records.documents, 42U);
+  EXPECT_EQ(one.records.total_failed(), 1U);
+  std::reverse(files.begin(), files.end());
+  const CorpusPieces four = count_corpus(files, std::nullopt, Pattern::gpt2, 4);
+  EXPECT_EQ(one.pieces.serialise(), four.pieces.serialise());
+  EXPECT_EQ(one.text_bytes, four.text_bytes);
+}
+
+TEST_F(CorpusPiecesTest, SaysWhenThereIsNothing) {
+  EXPECT_THROW(count_corpus({folder_ + "/absent.txt"}, std::nullopt, Pattern::gpt2, 2), Error);
+  EXPECT_THROW(count_corpus({write("bad.jsonl", "not json\n")}, std::nullopt, Pattern::gpt2, 2), Error);
+  EXPECT_THROW(count_corpus({write("a.txt", "text")}, std::nullopt, Pattern::gpt2, 0), Error);
 }
 
 }  // namespace
