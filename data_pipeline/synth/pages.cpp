@@ -54,10 +54,10 @@ PageKind special_kind(std::size_t index) {
 
 PageKind ordinary_kind(Draws& draws) {
   const std::size_t share = draws.below(100);
-  if (share < 50) return PageKind::quiz;
-  if (share < 76) return PageKind::gazette;
-  if (share < 88) return PageKind::street;
-  if (share < 96) return PageKind::tale;
+  if (share < 42) return PageKind::quiz;
+  if (share < 72) return PageKind::gazette;
+  if (share < 86) return PageKind::street;
+  if (share < 95) return PageKind::tale;
   return PageKind::register_of_few;
 }
 

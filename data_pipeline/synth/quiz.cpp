@@ -73,7 +73,7 @@ std::string exam_csv(const std::vector<ExamQuestion>& questions) {
 
 std::string quiz_page(const World& world, std::size_t subject, Draws& draws) {
   const bool explained = draws.percent(50);
-  const std::size_t count = explained ? 2 : 3;
+  const std::size_t count = draws.between(3, 5);
   const Subject& about = world.subjects[subject];
   std::string page = "The following are multiple choice questions (with answers) about " + about.name + ".";
   for (std::size_t i = 0; i < count; ++i) {

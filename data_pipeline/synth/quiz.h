@@ -28,7 +28,7 @@ std::vector<ExamQuestion> test_questions(const World& world, std::size_t subject
 std::string exam_csv(const std::vector<ExamQuestion>& questions);
 
 /// A page that asks a few questions of one subject about facts that the exam leaves alone, with their answers, and on
-/// half of the pages with the reason. Short, so that most pages fit a small model's context whole.
+/// half of the pages with a sentence that states the fact.
 std::string quiz_page(const World& world, std::size_t subject, Draws& draws);
 
 }  // namespace trireme::synth

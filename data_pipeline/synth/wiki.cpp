@@ -79,6 +79,10 @@ std::string page_xml(const WikiPage& page, std::size_t id, Draws& draws) {
                                 escaped(page.title), page.space, id);
   if (!page.redirect.empty()) xml += fmt::format("    <redirect title=\"{}\" />\n", escaped(page.redirect));
   const std::size_t revision = 100000 + id * 7;
+  // Not as arguments: the order in which those are evaluated is the compiler's.
+  const std::size_t day = draws.between(1, 28);
+  const std::size_t hour = draws.below(24);
+  const std::size_t minute = draws.below(60);
   const std::string digest = base36(sha1(page.text));
   return xml +
          fmt::format(
@@ -89,8 +93,8 @@ std::string page_xml(const WikiPage& page, std::size_t id, Draws& draws) {
              "      <format>text/x-wiki</format>\n      <text bytes=\"{}\" sha1=\"{}\" "
              "xml:space=\"preserve\">{}</text>\n"
              "      <sha1>{}</sha1>\n    </revision>\n  </page>\n",
-             revision, revision - 3, draws.between(1, 28), draws.below(24), draws.below(60), 1 + id % 9, 1 + id % 9,
-             revision, page.text.size(), digest, escaped(page.text), digest);
+             revision, revision - 3, day, hour, minute, 1 + id % 9, 1 + id % 9, revision, page.text.size(), digest,
+             escaped(page.text), digest);
 }
 
 /// The first mention in bold, towns as links, a source now and then: what an extractor has to take away again.
