@@ -119,21 +119,37 @@ void check_path(const Hdf5Dataset& dataset, const std::string& file) {
         dataset.shape.size());
 }
 
+/// Properties of an object that carries no times: the same content is always the same bytes.
+Handle timeless(hid_t property_class, const std::string& what) {
+  Handle creation(H5Pcreate(property_class), H5Pclose, what);
+  check_call(H5Pset_obj_track_times(creation.id(), false) >= 0, what);
+  return creation;
+}
+
+/// Makes the group that the path names, if any, unless it is there.
+void create_group(const Handle& file, const std::string& dataset_path, const std::string& what) {
+  const std::string group = dataset_path.substr(0, dataset_path.find('/', 1));
+  if (group == dataset_path) return;
+  const htri_t exists = H5Lexists(file.id(), group.c_str(), H5P_DEFAULT);
+  check_call(exists >= 0, what);
+  if (exists > 0) return;
+  const Handle creation = timeless(H5P_GROUP_CREATE, what);
+  const Handle made(H5Gcreate2(file.id(), group.c_str(), H5P_DEFAULT, creation.id(), H5P_DEFAULT), H5Gclose, what);
+}
+
 void create_dataset(const Handle& file, const std::string& file_path, Hdf5Dataset& dataset) {
   check_path(dataset, file_path);
   const std::string what = file_path + dataset.path;
   dataset.bytes = hdf5::checked_bytes(dataset.shape, dataset.dtype, what);
   const std::vector<hsize_t> dims(dataset.shape.begin(), dataset.shape.end());
   const Handle space(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), H5Sclose, what);
-  const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, what);
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose, what);
+  const Handle creation = timeless(H5P_DATASET_CREATE, what);
+  create_group(file, dataset.path, what);
   check_call(H5Pset_layout(creation.id(), H5D_CONTIGUOUS) >= 0 &&
                  H5Pset_alloc_time(creation.id(), H5D_ALLOC_TIME_EARLY) >= 0 &&
-                 H5Pset_fill_time(creation.id(), H5D_FILL_TIME_NEVER) >= 0 &&
-                 H5Pset_obj_track_times(creation.id(), false) >= 0 &&  // the same content is always the same bytes
-                 H5Pset_create_intermediate_group(links.id(), 1) >= 0,
+                 H5Pset_fill_time(creation.id(), H5D_FILL_TIME_NEVER) >= 0,
              what);
-  const Handle id(H5Dcreate2(file.id(), dataset.path.c_str(), hdf5::file_type(dataset.dtype), space.id(), links.id(),
+  const Handle id(H5Dcreate2(file.id(), dataset.path.c_str(), hdf5::file_type(dataset.dtype), space.id(), H5P_DEFAULT,
                              creation.id(), H5P_DEFAULT),
                   H5Dclose, what);
   if (dataset.dtype == Dtype::bf16) dataset.attributes["dtype"] = std::string("bf16");
@@ -159,7 +175,8 @@ void create_hdf5(const std::string& path, Hdf5Layout& layout) {
   std::sort(layout.datasets.begin(), layout.datasets.end(),
             [](const Hdf5Dataset& a, const Hdf5Dataset& b) { return a.path < b.path; });
   const Handle access = hdf5::file_access(true);
-  Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.id()), H5Fclose, "cannot create " + path);
+  const Handle creation = timeless(H5P_FILE_CREATE, path);
+  Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, creation.id(), access.id()), H5Fclose, "cannot create " + path);
   {
     const Handle root(H5Gopen2(file.id(), "/", H5P_DEFAULT), H5Gclose, path);
     for (const auto& [name, value] : layout.attributes) write_attribute(root, name, value, path);

@@ -50,7 +50,7 @@ Json parse_json(std::string_view text, const std::string& where) {
 
 Json read_json(const std::string& path, std::uint64_t limit) { return parse_json(read_file(path, limit), path); }
 
-std::string to_text(const Json& value) { return value.dump(2) + "\n"; }
+std::string to_text(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 std::uint64_t json_size(const Json& object, const std::string& key, const std::string& where) {
   const std::int64_t value = json_int(object, key, where);

@@ -17,7 +17,8 @@ namespace trireme {
 nlohmann::json parse_json(std::string_view text, const std::string& where);
 /// parse_json of a whole file of at most `limit` bytes.
 nlohmann::json read_json(const std::string& path, std::uint64_t limit = std::uint64_t{64} << 20U);
-/// Sorted keys, two spaces, a newline at the end: the same value is always the same bytes.
+/// Sorted keys, two spaces, a newline at the end: the same value is always the same bytes. Bytes that are not UTF-8, as
+/// a file's name may have, become U+FFFD.
 std::string to_text(const nlohmann::json& value);
 
 /// Members of an object. Each throws Error naming `where` when `object` is none, the key is missing, or the value is of

@@ -17,7 +17,7 @@ struct SourceConfig {
   bool blank_lines_separate = false;  // text: a blank line ends a document (otherwise the end of the file)
 };
 
-/// Quality rules; a document is rejected by the first that it breaks, in this order. docs/data.md defines a word.
+/// Quality rules; a document is rejected by the first that it breaks, in this order. docs/data.md says what a word is.
 struct FilterConfig {
   std::int64_t min_characters = 1;         // code points
   std::int64_t max_characters = 20000000;  // code points

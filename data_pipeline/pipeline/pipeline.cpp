@@ -2,16 +2,18 @@
 // The whole route: plan, read every unit into the stage, find duplicates, write the shards, account for it all.
 #include "data_pipeline/pipeline/pipeline.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/base/error.h"
 #include "core/io/json.h"
 #include "data_pipeline/dedup/exact.h"
+#include "data_pipeline/pipeline/account.h"
 #include "data_pipeline/pipeline/together.h"
 #include "data_pipeline/pipeline/unit_result.h"
 #include "data_pipeline/pipeline/work_plan.h"
@@ -24,7 +26,6 @@ namespace {
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostExamples = 5;  // damaged records shown per source
 constexpr auto kBetweenReports = std::chrono::milliseconds(500);
 
 std::int64_t token_of(bool wanted, std::optional<std::uint32_t> id, const char* name, const std::string& path) {
@@ -49,7 +50,10 @@ class Pipeline {
     gather_results();
     find_copies();
     write_shards();
-    CorpusManifest manifest = account();
+    const CorpusManifest manifest = make_account(config_, plan_, header_, results_, shards_, summary_.warnings);
+    summary_.counts = manifest.counts();
+    summary_.tokens = manifest.tokens();
+    summary_.shards = manifest.shards.size();
     together(world_, [&] { finish(manifest); });
     return summary_;
   }
@@ -112,9 +116,8 @@ class Pipeline {
   void read_units() {
     results_.resize(plan_.units.size());
     mine_.assign(plan_.units.size(), 0);
-    std::vector<std::uint64_t> bytes_before = {0};
     for (const PlannedUnit& unit : plan_.units) {
-      bytes_before.push_back(bytes_before.back() + unit.range.end - unit.range.begin);
+      bytes_before_.push_back(bytes_before_.back() + unit.range.end - unit.range.begin);
     }
     std::atomic<std::uint64_t> reused{0};
     const auto body = [&](std::uint64_t u) {
@@ -126,30 +129,30 @@ class Pipeline {
       documents_ += results_[u].counts.kept;
       tokens_ += results_[u].shard ? results_[u].shard->tokens : 0;
     };
-    for_each_unit(world_, plan_.units.size(), config_.workers, body,
-                  [&](std::uint64_t n) { report("read", bytes_before[n], bytes_before.back()); });
+    for_each_unit(world_, plan_.units.size(), config_.workers, body, [&](std::uint64_t n) { report("read", n); });
     std::array<std::int64_t, 1> sum = {static_cast<std::int64_t>(reused.load())};
     world_.host_reduce(std::span(sum), Reduction::sum);
     summary_.units_reused = static_cast<std::uint64_t>(sum[0]);
   }
 
-  /// Every rank learns every unit's account from the stage.
+  /// Every rank learns every unit's account.
   void gather_results() {
-    together(world_, [&] {
-      for (std::size_t u = 0; u < results_.size(); ++u) {
-        if (mine_[u] != 0) continue;
-        std::optional<UnitResult> found = stage_.find_record(plan_.units[u].key);
-        check(found.has_value(), "{} was finished by another rank, but is not in {}: is data.out on a shared file system?",
-              plan_.units[u].key, stage_.folder());
-        results_[u] = *std::move(found);
+    Json done = Json::array();
+    for (std::size_t u = 0; u < results_.size(); ++u) {
+      if (mine_[u] != 0) done.push_back({u, result_to_text(results_[u])});
+    }
+    for (const std::string& part : world_.host_gather(done.dump())) {
+      for (const Json& item : Json::parse(part)) {
+        const std::uint64_t u = item[0];
+        results_[u] = result_from_text(item[1].get_ref<const std::string&>(), "the account of " + shard_name(u));
       }
-    });
+    }
   }
 
   void find_copies() {
     copies_.resize(plan_.units.size());
     if (!config_.exact_dedup) return;
-    report("deduplicate", 0, plan_.units.size());
+    report("deduplicate", 0);
     std::vector<std::vector<Hash128>> hashes(plan_.units.size());
     together(world_, [&] {
       const auto size = static_cast<std::size_t>(world_.size());
@@ -165,8 +168,7 @@ class Pipeline {
     const auto body = [&](std::uint64_t u) {
       if (results_[u].shard) own[u] = write_survivors(u);
     };
-    for_each_unit(world_, plan_.units.size(), config_.workers, body,
-                  [&](std::uint64_t n) { report("write", n, plan_.units.size()); });
+    for_each_unit(world_, plan_.units.size(), config_.workers, body, [&](std::uint64_t n) { report("write", n); });
     Json done = Json::array();
     for (std::size_t u = 0; u < own.size(); ++u) {
       if (own[u].documents == 0) continue;
@@ -176,7 +178,10 @@ class Pipeline {
     for (const std::string& part : world_.host_gather(done.dump())) {
       for (const Json& item : Json::parse(part)) {
         const std::uint64_t u = item[0];
-        shards_[u] = {.file = shard_name(u), .bytes = item[1], .tokens = item[2], .documents = item[3],
+        shards_[u] = {.file = shard_name(u),
+                      .bytes = item[1],
+                      .tokens = item[2],
+                      .documents = item[3],
                       .hash = {item[4], item[5]}};
       }
     }
@@ -190,7 +195,8 @@ class Pipeline {
     if (copies == results_[u].shard->documents) return {};
     if (copies == 0) return link_shard(staged, path, *results_[u].shard);
     const ShardContent all = Shard(staged).read_all();
-    ShardContent kept{.header = all.header, .sources = all.sources, .tokens = {}, .ends = {}, .addresses = {}, .hashes = {}};
+    ShardContent kept{
+        .header = all.header, .sources = all.sources, .tokens = {}, .ends = {}, .addresses = {}, .hashes = {}};
     for (std::size_t d = 0; d < all.ends.size(); ++d) {
       if (copies_[u][d]) continue;
       const auto begin = all.tokens.begin() + static_cast<std::ptrdiff_t>(d == 0 ? 0 : all.ends[d - 1]);
@@ -216,73 +222,15 @@ class Pipeline {
     return entry;
   }
 
-  CorpusManifest account() {
-    CorpusManifest manifest;
-    manifest.header = header_;
-    manifest.settings = plan_.settings;
-    manifest.key = plan_.key;
-    std::vector<std::vector<std::string>> examples(config_.sources.size());
-    for (std::size_t s = 0; s < config_.sources.size(); ++s) {
-      manifest.sources.push_back({.name = source_name(config_, s), .kind = {}, .files = {}, .counts = {}, .notes = {}, .tokens = 0});
-    }
-    for (const PlannedFile& file : plan_.files) {
-      CorpusSource& source = manifest.sources[file.source];
-      const std::string kind(source_kind_name(file.kind));
-      source.kind = source.kind.empty() || source.kind == kind ? kind : "mixed";
-      source.files.push_back({file.path, file.bytes});
-    }
-    for (std::size_t u = 0; u < plan_.units.size(); ++u) {
-      const std::size_t s = plan_.files[plan_.units[u].file].source;
-      CorpusSource& source = manifest.sources[s];
-      const UnitResult& result = results_[u];
-      source.counts.merge(result.counts);
-      for (const auto& [note, count] : result.notes) source.notes[note] += count;
-      if (const std::uint64_t copies = result.counts.kept - shards_[u].documents; copies > 0) {
-        source.counts.kept -= copies;
-        source.counts.rejected["duplicate"] += copies;
-      }
-      source.tokens += shards_[u].tokens;
-      if (shards_[u].documents > 0) manifest.shards.push_back(shards_[u]);
-      for (const std::string& example : result.examples) {
-        if (examples[s].size() < kMostExamples) examples[s].push_back(example);
-      }
-    }
-    summary_.counts = manifest.counts();
-    summary_.tokens = manifest.tokens();
-    summary_.shards = manifest.shards.size();
-    warn(manifest, examples);
-    return manifest;
-  }
-
-  void warn(const CorpusManifest& manifest, const std::vector<std::vector<std::string>>& examples) {
-    for (std::size_t s = 0; s < manifest.sources.size(); ++s) {
-      const CorpusSource& source = manifest.sources[s];
-      if (source.counts.kept == 0) {
-        summary_.warnings.push_back(fmt::format("nothing was kept of {} ({})", source.name, explain(source.counts)));
-      }
-      for (const std::string& example : examples[s]) {
-        summary_.warnings.push_back(fmt::format("damaged, in {}: {}", source.name, example));
-      }
-    }
-  }
-
-  static std::string explain(const DocumentCounts& counts) {
-    std::string text = fmt::format("{} records read", counts.read);
-    for (const auto& [rule, count] : counts.rejected) text += fmt::format(", {} {}", count, rule);
-    for (const auto& [reason, count] : counts.failed) text += fmt::format(", {} failed: {}", count, reason);
-    return text;
-  }
-
   /// The first rank judges the whole and, when it is good, writes the manifest and clears up.
   void finish(const CorpusManifest& manifest) const {
     for (const CorpusSource& source : manifest.sources) {
       const double failed = static_cast<double>(source.counts.total_failed());
       check(failed <= config_.max_failed_fraction * static_cast<double>(source.counts.read),
-            "{} of {} records of {} failed, more than data.max_failed_fraction = {}: {}",
-            source.counts.total_failed(), source.counts.read, source.name, config_.max_failed_fraction,
-            explain(source.counts));
+            "{} of {} records of {} failed, more than data.max_failed_fraction = {}: {}", source.counts.total_failed(),
+            source.counts.read, source.name, config_.max_failed_fraction, explain_counts(source.counts));
     }
-    check(summary_.counts.kept > 0, "nothing was kept of any source: {}", explain(summary_.counts));
+    check(summary_.counts.kept > 0, "nothing was kept of any source: {}", explain_counts(summary_.counts));
     if (!first_rank()) return;
     std::set<std::string> names;
     for (const ShardEntry& entry : manifest.shards) names.insert(entry.file);
@@ -294,12 +242,19 @@ class Pipeline {
     fs::remove_all(stage_.folder());
   }
 
-  void report(const char* stage, std::uint64_t done, std::uint64_t total) {
+  /// Tells that `units` have been handed out in this stage.
+  void report(const char* stage, std::uint64_t units) {
+    const std::uint64_t done = bytes_before_[units];
+    const std::uint64_t total = bytes_before_.back();
     const auto now = std::chrono::steady_clock::now();
     if (!progress_ || (stage_name_ == stage && done < total && now - last_report_ < kBetweenReports)) return;
     last_report_ = now;
     stage_name_ = stage;
-    progress_({.stage = stage, .bytes_done = done, .bytes_total = total, .documents = documents_, .tokens = tokens_,
+    progress_({.stage = stage,
+               .bytes_done = done,
+               .bytes_total = total,
+               .documents = documents_,
+               .tokens = tokens_,
                .seconds = std::chrono::duration<double>(now - start_).count()});
   }
 
@@ -310,10 +265,11 @@ class Pipeline {
   std::unique_ptr<Tokenizer> tokenizer_;
   ShardHeader header_;
   WorkPlan plan_;
-  std::vector<UnitResult> results_;         // by unit
-  std::vector<char> mine_;                  // by unit: done by this rank; bytes, as threads write them side by side
-  std::vector<std::vector<bool>> copies_;   // by unit: documents that an earlier one equals
-  std::vector<ShardEntry> shards_;          // by unit; without documents where nothing is left
+  std::vector<UnitResult> results_;                // by unit
+  std::vector<std::uint64_t> bytes_before_ = {0};  // by unit: of the source files, in the units before it
+  std::vector<char> mine_;                 // by unit: done by this rank; bytes, as threads write them side by side
+  std::vector<std::vector<bool>> copies_;  // by unit: documents that an earlier one equals
+  std::vector<ShardEntry> shards_;         // by unit; without documents where nothing is left
   DataSummary summary_;
   std::atomic<std::uint64_t> documents_{0};
   std::atomic<std::uint64_t> tokens_{0};

@@ -101,8 +101,7 @@ void together(Group& world, const std::function<void()>& body) {
   }
   for (const std::string& other : world.host_gather(report)) {
     if (other.empty()) continue;
-    throw Error(other.substr(1), other[0] == '2' ? ExitCode::usage : ExitCode::failed,
-                std::source_location::current());
+    throw Error(other.substr(1), other[0] == '2' ? ExitCode::usage : ExitCode::failed, std::source_location::current());
   }
 }
 

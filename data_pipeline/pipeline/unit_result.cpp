@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data_pipeline/pipeline/unit_result.h"
 
-#include <filesystem>
-#include <limits>
 #include <nlohmann/json.hpp>
+
+#include <filesystem>
 
 #include "core/base/error.h"
 #include "core/io/json.h"
@@ -13,6 +13,8 @@ namespace trireme {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr std::uint64_t kLargestRecord = std::uint64_t{64} << 20U;
 
 ReaderOptions reader_options(const DataConfig& config, const PlannedFile& file, const PlannedUnit& unit) {
   const SourceConfig& source = config.sources[file.source];
@@ -25,6 +27,12 @@ ReaderOptions reader_options(const DataConfig& config, const PlannedFile& file, 
   options.json_text_field = source.field;
   options.blank_lines_separate = source.blank_lines_separate;
   return options;
+}
+
+/// White space at the end and empty lines in front are no part of a document: copies are found whatever surrounds them.
+void trim(std::string& text) {
+  text.erase(text.find_last_not_of(" \t\n") + 1);
+  text.erase(0, text.find_first_not_of('\n'));
 }
 
 /// Appends a document's tokens, BOS and EOS as the header says.
@@ -63,6 +71,7 @@ UnitResult process_unit(const DataConfig& config, const WorkPlan& plan, const Pl
   std::vector<std::uint32_t> ids;
   Document document;
   while (reader->next(document)) {
+    trim(document.text);
     const std::string_view rule = broken_rule(measure_text(document.text), config.filter);
     if (!rule.empty()) {
       ++result.counts.rejected["filter: " + std::string(rule)];
@@ -80,48 +89,69 @@ UnitResult process_unit(const DataConfig& config, const WorkPlan& plan, const Pl
   take_reader_counts(reader->counts(), result);
   result.counts.kept = content.ends.size();
   result.counts.check_adds_up(fmt::format("{}, bytes {} to {}", file.path, unit.range.begin, unit.range.end));
-  if (result.counts.kept > 0) result.shard = write_shard(stage.shard_path(unit.key), content);
+  if (result.counts.kept > 0) {
+    result.shard = write_shard(stage.shard_path(unit.key), content);
+    result.shard->file.clear();  // named when duplicates are out
+  }
   stage.keep(unit.key, result);
   return result;
 }
 
-void UnitStage::keep(const std::string& key, const UnitResult& result) const {
-  Json json = {{"read", result.counts.read},         {"kept", result.counts.kept},
-               {"rejected", result.counts.rejected}, {"failed", result.counts.failed},
-               {"notes", result.notes},              {"examples", result.examples}};
+std::string result_to_text(const UnitResult& result) {
+  Json json = {{"read", result.counts.read},     {"kept", result.counts.kept}, {"rejected", result.counts.rejected},
+               {"failed", result.counts.failed}, {"notes", result.notes},      {"examples", result.examples}};
   if (result.shard) {
     json["shard"] = {{"bytes", result.shard->bytes},
                      {"tokens", result.shard->tokens},
                      {"documents", result.shard->documents},
                      {"xxh3_128", hex(result.shard->hash)}};
   }
-  write_file_atomic(record_path(key), to_text(json));
+  return to_text(json);
+}
+
+UnitResult result_from_text(std::string_view text, const std::string& where) {
+  const Json json = parse_json(text, where);
+  UnitResult result;
+  try {
+    result.counts.read = json_size(json, "read", where);
+    result.counts.kept = json_size(json, "kept", where);
+    json_object(json, "rejected", where).get_to(result.counts.rejected);
+    json_object(json, "failed", where).get_to(result.counts.failed);
+    json_object(json, "notes", where).get_to(result.notes);
+    json_array(json, "examples", where).get_to(result.examples);
+  } catch (const Json::exception& error) {
+    fail("{}: no account of a unit: {}", where, error.what());
+  }
+  if (json.contains("shard")) {
+    const Json& shard = json_object(json, "shard", where);
+    result.shard = ShardEntry{.file = {},
+                              .bytes = json_size(shard, "bytes", where),
+                              .tokens = json_size(shard, "tokens", where),
+                              .documents = json_size(shard, "documents", where),
+                              .hash = hash128_from_hex(json_text(shard, "xxh3_128", where), where)};
+  }
+  result.counts.check_adds_up(where);
+  check(result.counts.kept == (result.shard ? result.shard->documents : 0), "{}: {} documents kept, {} in the shard",
+        where, result.counts.kept, result.shard ? result.shard->documents : 0);
+  return result;
+}
+
+void UnitStage::keep(const std::string& key, const UnitResult& result) const {
+  write_file_atomic(record_path(key), result_to_text(result));
 }
 
 std::optional<UnitResult> UnitStage::find(const std::string& key) const {
   const std::string path = record_path(key);
   if (!std::filesystem::exists(path)) return std::nullopt;
   try {
-    const Json json = read_json(path);
-    UnitResult result;
-    result.counts.read = json_size(json, "read", path);
-    result.counts.kept = json_size(json, "kept", path);
-    json_object(json, "rejected", path).get_to(result.counts.rejected);
-    json_object(json, "failed", path).get_to(result.counts.failed);
-    json_object(json, "notes", path).get_to(result.notes);
-    json_array(json, "examples", path).get_to(result.examples);
-    if (json.contains("shard")) {
-      const Json& shard = json_object(json, "shard", path);
-      result.shard = ShardEntry{.file = key + ".h5",
-                                .bytes = json_size(shard, "bytes", path),
-                                .tokens = json_size(shard, "tokens", path),
-                                .documents = json_size(shard, "documents", path),
-                                .hash = hash128_from_hex(json_text(shard, "xxh3_128", path), path)};
-      if (describe_file(shard_path(key)) != *result.shard) return std::nullopt;
+    const UnitResult result = result_from_text(read_file(path, kLargestRecord), path);
+    if (result.shard) {
+      ShardEntry found = describe_file(shard_path(key));
+      found.file.clear();
+      if (found != *result.shard) return std::nullopt;
     }
-    result.counts.check_adds_up(path);
     return result;
-  } catch (const std::exception&) {
+  } catch (const Error&) {
     return std::nullopt;  // half of a unit is no unit: it is done again
   }
 }

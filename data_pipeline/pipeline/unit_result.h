@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data_pipeline/pipeline/data_config.h"
@@ -21,8 +22,12 @@ struct UnitResult {
   DocumentCounts counts;                       // duplicates still among the kept
   std::map<std::string, std::uint64_t> notes;  // repairs, and templates dropped, by name
   std::vector<std::string> examples;           // the first damaged records: file, record, offset and rule
-  std::optional<ShardEntry> shard;             // in the stage; none when nothing was kept
+  std::optional<ShardEntry> shard;             // in the stage, without a name; none when nothing was kept
 };
+
+/// The result as JSON, and back; `where` is for messages.
+std::string result_to_text(const UnitResult& result);
+UnitResult result_from_text(std::string_view text, const std::string& where);
 
 /// The stage: a folder of finished units, each under its key.
 class UnitStage {
@@ -31,7 +36,7 @@ class UnitStage {
 
   const std::string& folder() const { return folder_; }
   std::string shard_path(const std::string& key) const { return folder_ + "/" + key + ".h5"; }
-  /// The result under this key; none when there is none, or it is not whole.
+  /// The result under this key; none when there is none, or it or its shard is damaged.
   std::optional<UnitResult> find(const std::string& key) const;
   /// Keeps the result; its shard is there already.
   void keep(const std::string& key, const UnitResult& result) const;
@@ -42,9 +47,9 @@ class UnitStage {
   std::string folder_;
 };
 
-/// Reads, extracts, normalises, filters and tokenises a unit and writes its shard into the stage. Bad documents are counted;
-/// throws Error for what stops the unit: a file that cannot be read at all, a full disk.
-UnitResult process_unit(const DataConfig& config, const WorkPlan& plan, const PlannedUnit& unit, const ShardHeader& header,
-                        const Tokenizer& tokenizer, const UnitStage& stage);
+/// Reads, extracts, normalises, filters and tokenises a unit and writes its shard into the stage. Bad documents are
+/// counted; throws Error for what stops the unit: a file that cannot be read at all, a full disk.
+UnitResult process_unit(const DataConfig& config, const WorkPlan& plan, const PlannedUnit& unit,
+                        const ShardHeader& header, const Tokenizer& tokenizer, const UnitStage& stage);
 
 }  // namespace trireme

@@ -2,11 +2,11 @@
 #include "data_pipeline/pipeline/work_plan.h"
 
 #include <glob.h>
+#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/base/error.h"

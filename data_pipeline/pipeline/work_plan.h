@@ -39,8 +39,8 @@ struct WorkPlan {
 /// The name of a source, its own or "source-N".
 std::string source_name(const DataConfig& config, std::size_t source);
 
-/// Checks the settings and plans the work; the same on every rank. Throws Error(usage) for impossible settings, and one that
-/// lists all files that are missing.
+/// Checks the settings and plans the work; the same on every rank. Throws Error(usage) for impossible settings, and one
+/// that lists all files that are missing.
 WorkPlan plan_work(const DataConfig& config, const ShardHeader& header, Group& world);
 
 }  // namespace trireme

@@ -59,19 +59,18 @@ ShardHeader header_from_json(const Json& object, const std::string& where) {
 Json source_to_json(const CorpusSource& source) {
   Json files = Json::array();
   for (const CorpusFile& file : source.files) files.push_back({{"path", file.path}, {"bytes", file.bytes}});
-  return {{"name", source.name},
-          {"kind", source.kind},
-          {"files", files},
-          {"documents", counts_to_json(source.counts)},
-          {"tokens", source.tokens}};
+  return {{"name", source.name},   {"kind", source.kind},
+          {"files", files},        {"documents", counts_to_json(source.counts)},
+          {"notes", source.notes}, {"tokens", source.tokens}};
 }
 
 CorpusSource source_from_json(const Json& object, const std::string& where) {
-  check_json_keys(object, {"name", "kind", "files", "documents", "tokens"}, where);
+  check_json_keys(object, {"name", "kind", "files", "documents", "notes", "tokens"}, where);
   CorpusSource source{.name = json_text(object, "name", where),
                       .kind = json_text(object, "kind", where),
                       .files = {},
                       .counts = counts_from_json(json_object(object, "documents", where), where),
+                      .notes = reasons_from_json(json_object(object, "notes", where), where),
                       .tokens = json_size(object, "tokens", where)};
   for (const Json& file : json_array(object, "files", where)) {
     source.files.push_back({.path = json_text(file, "path", where), .bytes = json_size(file, "bytes", where)});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct CorpusSource {
   std::string kind;
   std::vector<CorpusFile> files;
   DocumentCounts counts;
+  std::map<std::string, std::uint64_t> notes;  // repairs and what was dropped from kept documents, the most frequent
   std::uint64_t tokens = 0;
 
   bool operator==(const CorpusSource&) const = default;

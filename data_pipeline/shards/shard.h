@@ -87,6 +87,8 @@ class Shard {
   std::uint64_t document_end(std::uint64_t document);
   DocumentAddress address(std::uint64_t document) const;
   Hash128 text_hash(std::uint64_t document) const;
+  /// Of all documents.
+  std::vector<Hash128> text_hashes() const;
   /// Everything, checked as verify() does.
   ShardContent read_all();
   /// Compares every byte of data with its checksum and every value with its bounds.

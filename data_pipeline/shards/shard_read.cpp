@@ -197,6 +197,14 @@ Hash128 Shard::text_hash(std::uint64_t document) const {
   return hash;
 }
 
+std::vector<Hash128> Shard::text_hashes() const {
+  const Hdf5Dataset& data = *layout_.find("/text_hashes");
+  verify_dataset(data);
+  std::vector<Hash128> hashes(static_cast<std::size_t>(documents_));
+  file_.pread_all(hashes.data(), static_cast<std::size_t>(data.bytes), data.offset);
+  return hashes;
+}
+
 std::vector<std::string> Shard::sources() const {
   const Hdf5Dataset& data = *layout_.find("/sources");
   verify_dataset(data);
@@ -245,9 +253,7 @@ ShardContent Shard::read_all() {
   content.addresses.resize(content.ends.size());
   const Hdf5Dataset& addresses = *layout_.find("/provenance");
   file_.pread_all(content.addresses.data(), addresses.bytes, addresses.offset);
-  content.hashes.resize(content.ends.size());
-  const Hdf5Dataset& hashes = *layout_.find("/text_hashes");
-  file_.pread_all(content.hashes.data(), hashes.bytes, hashes.offset);
+  content.hashes = text_hashes();
   return content;
 }
 

@@ -84,7 +84,7 @@ Arrays arrays_of(const ShardContent& content) {
   const std::uint64_t documents = content.ends.size();
   static_assert(sizeof(DocumentAddress) == 24);
   static_assert(sizeof(Hash128) == 16);
-  std::string sources = nlohmann::json(content.sources).dump();
+  std::string sources = nlohmann::json(content.sources).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const std::uint64_t source_bytes = sources.size();
   arrays.add("/tokens", header.dtype(), {content.tokens.size()}, std::move(tokens));
   arrays.add("/checksums", Dtype::u64, {blocks}, std::move(sums));

@@ -65,7 +65,8 @@ const std::vector<LibraryRule>& library_rules() {
       {"gtest/.*|gmock/.*", {}, {}},
       // POSIX and the compiler's own.
       {"sys/.*|linux/.*|arpa/.*|netinet/.*", everywhere, everywhere},
-      {"(unistd|fcntl|dirent|signal|pthread|sched|dlfcn|poll|netdb|spawn|cpuid|cxxabi|execinfo|malloc|termios)\\.h",
+      {"(unistd|fcntl|dirent|glob|signal|pthread|sched|dlfcn|poll|netdb|spawn|cpuid|cxxabi|execinfo|malloc|termios)\\."
+       "h",
        everywhere, everywhere},
   };
   return rules;

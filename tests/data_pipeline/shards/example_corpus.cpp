@@ -37,7 +37,8 @@ std::vector<std::int32_t> write_corpus(const std::string& folder, const std::vec
   manifest.header = shards.at(0).header;
   manifest.settings = "{}";
   manifest.key = "00000000000000000000000000000000";
-  CorpusSource source{.name = "example", .kind = "text", .files = {{"a.txt", 1}}, .counts = {}, .tokens = 0};
+  CorpusSource source{
+      .name = "example", .kind = "text", .files = {{"a.txt", 1}}, .counts = {}, .notes = {}, .tokens = 0};
   std::vector<std::int32_t> stream;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     manifest.shards.push_back(write_shard(fmt::format("{}/shard-{:06}.h5", folder, i), shards[i]));

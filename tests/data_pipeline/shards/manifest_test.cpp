@@ -30,8 +30,9 @@ CorpusManifest small_manifest() {
                                   .kept = 6,
                                   .rejected = {{"duplicate", 1}, {"source: redirect", 2}},
                                   .failed = {{"invalid UTF-8", 1}}},
+                       .notes = {{"template dropped: cite web", 7}},
                        .tokens = 70},
-                      {.name = "text", .kind = "text", .files = {}, .counts = {}, .tokens = 0}};
+                      {.name = "text", .kind = "text", .files = {}, .counts = {}, .notes = {}, .tokens = 0}};
   manifest.shards = {{"shard-000000.h5", 5000, 40, 4, xxh3_128("a")}, {"shard-000002.h5", 4000, 30, 2, xxh3_128("b")}};
   return manifest;
 }
