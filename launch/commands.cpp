@@ -10,6 +10,7 @@ namespace {
 constexpr Command kCommands[] = {
     {"synth", "a synthetic world: WET and MediaWiki files, and an MMLU-format exam about it", synth_command},
     {"tokenizer", "train | encode | decode | inspect", tokenizer_command},
+    {"data", "raw files to cleaned, deduplicated, tokenized HDF5 shards", data_command},
     {"train", "train a model, or resume", train_command},
     {"eval", "exams on a trained model", eval_command},
     {"inspect", "what is in a shard, a corpus, a checkpoint, a run", inspect_command},

@@ -75,10 +75,9 @@ void fill_in(Sheet& sheet, const std::vector<Likelihood>& likelihoods) {
 
 std::string tokenizer_of(const EvalOptions& options) {
   if (!options.tokenizer.empty()) return options.tokenizer;
-  for (const auto& entry : fs::directory_iterator(options.run)) {
-    if (entry.path().filename().string().starts_with("tokenizer.")) return entry.path();
-  }
-  fail_usage("{} holds no tokenizer; give one with --tokenizer", options.run);
+  const auto kept = tokenizer_in(options.run);
+  check_usage(!kept.empty(), "{} holds no tokenizer; give one with --tokenizer", options.run);
+  return kept;
 }
 
 PairRules rules_of(const Tokenizer& tokenizer, const Architecture& architecture) {

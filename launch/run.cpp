@@ -121,6 +121,23 @@ RunConfig read_run_folder(const std::string& folder) {
   return config;
 }
 
+std::string tokenizer_in(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().starts_with("tokenizer.")) return entry.path();
+  }
+  return "";
+}
+
+void keep_tokenizer(const std::string& file, const std::string& folder) {
+  const auto name = fs::path(file).filename().string();
+  const auto at = name.find(".tiktoken");
+  const auto to = fs::path(folder) / ("tokenizer" + (at == std::string::npos ? ".json" : name.substr(at)));
+  const auto before = tokenizer_in(folder);
+  if (!before.empty() && before != to) fs::remove(before);
+  write_file_atomic(to, read_file(file, std::uint64_t{256} << 20U));
+}
+
 void claim_run_folder(const RunConfig& config) {
   const auto path = fs::path(config.run.dir) / "run.yaml";
   std::error_code problem;
@@ -140,6 +157,9 @@ void claim_run_folder(const RunConfig& config) {
     }
   }
   write_file_atomic(path, to_yaml(config));
+  const auto& corpus = config.data.shards.front();
+  const auto tokenizer = tokenizer_in(fs::is_directory(corpus) ? corpus : fs::path(corpus).parent_path().string());
+  if (!tokenizer.empty() && tokenizer_in(config.run.dir).empty()) keep_tokenizer(tokenizer, config.run.dir);
 }
 
 }  // namespace trireme

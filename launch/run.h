@@ -44,8 +44,12 @@ CheckpointParts checkpoint_parts(World& world, Engine& engine);
 std::string checkpoint_folder(const RunConfig& config);
 /// The settings of a finished or running run, from RUN/run.yaml.
 RunConfig read_run_folder(const std::string& folder);
+/// The tokenizer beside a corpus or a run: the file `tokenizer.*` in the folder; empty when there is none.
+std::string tokenizer_in(const std::string& folder);
+/// Puts a copy of the tokenizer's file into the folder, as tokenizer.json, tokenizer.tiktoken or tokenizer.tiktoken.gz.
+void keep_tokenizer(const std::string& file, const std::string& folder);
 /// Holds the run folder to its settings: writes run.yaml on the first start; on another one, throws Error(usage) that
-/// lists the settings which fix the result and differ.
+/// lists the settings which fix the result and differ. The corpus' tokenizer is copied beside it, for the exams.
 void claim_run_folder(const RunConfig& config);
 
 }  // namespace trireme
