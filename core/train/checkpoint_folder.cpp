@@ -101,7 +101,8 @@ void remove_leftovers(const std::string& root) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(root)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(kStage) || name.starts_with(kTrash)) fs::remove_all(entry.path(), ignored);
+    const bool half_written = name.starts_with('.') && name.ends_with(".tmp");  // of write_file_atomic
+    if (name.starts_with(kStage) || name.starts_with(kTrash) || half_written) fs::remove_all(entry.path(), ignored);
   }
 }
 
