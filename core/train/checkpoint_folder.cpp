@@ -43,7 +43,7 @@ RunFile read_run_file(const std::string& root) {
   const std::string path = root + "/RUN.json";
   const auto json = read_json(path, 4096);
   check_json_keys(json, {"format", "run", "attempt"}, path);
-  check(json_text(json, "format", path) == "trireme-run", "{}: format 'trireme-run' expected", path);
+  check(json_text(json, "format", path) == "trireme.run", "{}: format 'trireme.run' expected", path);
   RunFile file{json_text(json, "run", path), static_cast<std::int64_t>(json_size(json, "attempt", path))};
   hash128_from_hex(file.run, path);
   check(file.attempt < 1000000000, "{}: attempt = {}", path, file.attempt);
@@ -52,7 +52,7 @@ RunFile read_run_file(const std::string& root) {
 
 void write_run_file(const std::string& root, const RunFile& run) {
   write_file_atomic(root + "/RUN.json",
-                    to_text({{"format", "trireme-run"}, {"run", run.run}, {"attempt", run.attempt}}));
+                    to_text({{"format", "trireme.run"}, {"run", run.run}, {"attempt", run.attempt}}));
 }
 
 std::string new_run_name() {

@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kVersion = 1;
-constexpr std::string_view kFormat = "trireme-checkpoint";
+constexpr std::string_view kFormat = "trireme.checkpoint";
 
 Json numbers(const std::array<std::int64_t, Shape::kMaxRank>& values, int count) {
   Json list = Json::array();

@@ -29,7 +29,7 @@ std::string dataset_path(const NamedSlice& slice, std::size_t kind) {
 
 Hdf5Layout layout_of(const std::vector<NamedSlice>& slices) {
   Hdf5Layout layout;
-  layout.attributes = {{"format", std::string("trireme-checkpoint")}, {"version", std::int64_t{1}}};
+  layout.attributes = {{"format", std::string("trireme.checkpoint")}, {"version", std::int64_t{1}}};
   for (const NamedSlice& slice : slices) {
     for (std::size_t kind = 0; kind < kCheckpointKinds.size(); ++kind) {
       Hdf5Dataset dataset{.path = dataset_path(slice, kind), .dtype = Dtype::f32};
