@@ -114,7 +114,7 @@ TEST(Exam, AReaderOfQuizPagesByTheirWordsAloneStaysAtChance) {
   for (std::uint64_t seed : {1U, 2U, 3U, 4U}) {
     const World world(seed, kDocuments);
     BagOfWords reader;
-    for (std::size_t page = 0; page < 14000; ++page) {
+    for (std::size_t page = 0; page < 7000; ++page) {
       Draws draws(seed, "quiz test", page);
       std::istringstream lines(quiz_page(world, page % world.subjects.size(), draws));
       std::string text;
