@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace trireme {
 namespace {
@@ -13,12 +14,22 @@ constexpr std::size_t kLongestScanned = 96;
 
 }  // namespace
 
+BpeTables::BpeTables(MergeTable all, const std::array<std::uint32_t, 256>& bytes)
+    : merges(std::move(all)), byte_ids(bytes), byte_pairs(65536) {
+  for (std::size_t pair = 0; pair < byte_pairs.size(); ++pair) {
+    byte_pairs[pair] = merges.find(byte_ids[pair >> 8], byte_ids[pair & 0xFFU]);
+  }
+}
+
 const std::vector<std::uint32_t>& BpeMerger::merge(std::string_view piece) {
   const std::size_t size = piece.size();
   ids_.resize(size);
   pairs_.resize(size);
-  for (std::size_t i = 0; i < size; ++i) ids_[i] = byte_ids_[static_cast<unsigned char>(piece[i])];
-  for (std::size_t i = 0; i + 1 < size; ++i) pairs_[i] = merges_->find(ids_[i], ids_[i + 1]);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(piece.data());
+  for (std::size_t i = 0; i < size; ++i) ids_[i] = tables_->byte_ids[bytes[i]];
+  for (std::size_t i = 0; i + 1 < size; ++i) {
+    pairs_[i] = tables_->byte_pairs[static_cast<std::size_t>(bytes[i]) << 8 | bytes[i + 1]];
+  }
   pairs_[size - 1] = {kNoMerge, 0};
   if (size <= kLongestScanned) {
     merge_short(size);
@@ -46,8 +57,8 @@ void BpeMerger::merge_short(std::size_t size) {
               pairs_.begin() + static_cast<std::ptrdiff_t>(size),
               pairs_.begin() + static_cast<std::ptrdiff_t>(best) + 1);
     --size;
-    pairs_[best] = best + 1 < size ? merges_->find(ids_[best], ids_[best + 1]) : Merge{kNoMerge, 0};
-    if (best > 0) pairs_[best - 1] = merges_->find(ids_[best - 1], ids_[best]);
+    pairs_[best] = best + 1 < size ? tables_->merges.find(ids_[best], ids_[best + 1]) : Merge{kNoMerge, 0};
+    if (best > 0) pairs_[best - 1] = tables_->merges.find(ids_[best - 1], ids_[best]);
   }
   ids_.resize(size);
 }
@@ -64,7 +75,7 @@ void BpeMerger::merge_long(std::size_t size) {
   }
   std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
   const auto renew = [&](std::size_t i) {
-    pairs_[i] = next_[i] < size ? merges_->find(ids_[i], ids_[next_[i]]) : Merge{kNoMerge, 0};
+    pairs_[i] = next_[i] < size ? tables_->merges.find(ids_[i], ids_[next_[i]]) : Merge{kNoMerge, 0};
     if (pairs_[i].rank == kNoMerge) return;
     heap_.push_back(entry(i));
     std::push_heap(heap_.begin(), heap_.end(), std::greater<>());

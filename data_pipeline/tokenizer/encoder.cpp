@@ -47,8 +47,7 @@ class Outbox {
 
 }  // namespace
 
-Encoder::Encoder(const EncodingTables& tables)
-    : tables_(&tables), merger_(tables.merges, tables.byte_ids.data()), one_(1) {}
+Encoder::Encoder(const EncodingTables& tables) : tables_(&tables), merger_(tables.bpe), one_(1) {}
 
 void Encoder::encode(std::string_view text, std::vector<std::uint32_t>& out) {
   switch (tables_->pattern) {
@@ -87,9 +86,15 @@ void Encoder::encode_as(std::string_view text, std::vector<std::uint32_t>& out) 
       const ShortKey key = ShortKey::of(p, length, static_cast<std::size_t>(end - p));
       if (const PieceCache::Short* known = cache_.find(key)) {
         outbox.put(*known);
+      } else if (const PieceCache::Long* rich = cache_.find_long(p, length)) {
+        outbox.put_few(rich->ids.data(), rich->count);
       } else {
         const auto& ids = merged(piece);
-        cache_.put(key, ids);
+        if (ids.size() <= PieceCache::kShortIds) {
+          cache_.put(key, ids);
+        } else {
+          cache_.put_long(p, length, ids);
+        }
         outbox.put_few(ids.data(), ids.size());
       }
     } else if (length <= PieceCache::kLongestLong) {

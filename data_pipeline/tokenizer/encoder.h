@@ -2,13 +2,11 @@
 // Turns text without added tokens into ids: pattern, cache of pieces, merge loop. One thread's working memory.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
 #include "data_pipeline/tokenizer/bpe_merger.h"
-#include "data_pipeline/tokenizer/merge_table.h"
 #include "data_pipeline/tokenizer/pattern.h"
 #include "data_pipeline/tokenizer/piece_cache.h"
 #include "data_pipeline/tokenizer/vocabulary.h"
@@ -18,14 +16,13 @@ namespace trireme {
 /// What an Encoder reads and never writes; shared by all of them.
 struct EncodingTables {
   Pattern pattern;
-  MergeTable merges;
-  std::array<std::uint32_t, 256> byte_ids;
+  BpeTables bpe;
   const Vocabulary* whole_pieces;  ///< where a piece is looked up before it is merged; null if it is not
 };
 
 class Encoder {
  public:
-  /// About 4 MiB, whatever is encoded (and what the longest piece needs). `tables` must outlive this.
+  /// About 6 MiB, whatever is encoded (and what the longest piece needs). `tables` must outlive this.
   explicit Encoder(const EncodingTables& tables);
 
   /// Appends the ids of the text (at most 2^31 bytes).

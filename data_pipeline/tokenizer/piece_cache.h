@@ -69,15 +69,15 @@ class PieceCache {
     return entry.length == length && std::memcmp(entry.bytes.data(), p, length) == 0 ? &entry : nullptr;
   }
 
-  /// Remembers a piece where its tokens fit; otherwise does nothing.
+  /// Remembers a piece of at most kShortIds tokens.
   void put(const ShortKey& key, const std::vector<std::uint32_t>& ids) {
-    if (ids.size() > kShortIds) return;
     Short* bucket = &shorts_[bucket_of(key)];
     bucket[1] = bucket[0];
     bucket[0].key = key;
     bucket[0].count = static_cast<std::uint32_t>(ids.size());
     std::memcpy(bucket[0].ids.data(), ids.data(), 4 * ids.size());
   }
+  /// Remembers a piece where its tokens fit; otherwise does nothing.
   void put_long(const std::uint8_t* p, std::size_t length, const std::vector<std::uint32_t>& ids) {
     if (ids.size() > kLongIds) return;
     Long& entry = longs_[long_slot(p, length)];
@@ -88,12 +88,12 @@ class PieceCache {
   }
 
  private:
-  static constexpr std::size_t kShorts = std::size_t{1} << 16;  // 2 MiB
+  static constexpr std::size_t kShorts = std::size_t{1} << 17;  // 4 MiB
   static constexpr std::size_t kLongs = std::size_t{1} << 14;   // 2 MiB
 
   static std::size_t bucket_of(const ShortKey& key) {
     const std::uint64_t mixed = (key.low ^ key.high * 0xD6E8FEB86659FD93ULL) * 0x9E3779B97F4A7C15ULL;
-    return (mixed ^ mixed << 23) >> (64 - 15) << 1;
+    return (mixed ^ mixed << 23) >> (64 - 16) << 1;
   }
   static std::size_t long_slot(const std::uint8_t* p, std::size_t length) {
     return XXH3_64bits(p, length) & (kLongs - 1);

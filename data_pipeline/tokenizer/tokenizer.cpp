@@ -39,21 +39,19 @@ void add_merges_by_bytes(const Vocabulary& vocabulary, MergeTable& table) {
   each_split([&](std::uint32_t left, std::uint32_t right, std::uint32_t id) { table.insert(left, right, {id, id}); });
 }
 
-EncodingTables compile(const TokenizerModel& model, const std::string& name) {
-  EncodingTables tables{model.pattern, {}, byte_tokens(model, name), nullptr};
-  if (model.whole_pieces) tables.whole_pieces = &model.vocabulary;
+MergeTable merge_table(const TokenizerModel& model, const std::string& name) {
+  MergeTable table;
   if (model.merge_by_bytes) {
-    add_merges_by_bytes(model.vocabulary, tables.merges);
-    return tables;
+    add_merges_by_bytes(model.vocabulary, table);
+    return table;
   }
-  tables.merges.reserve(model.merges.size());
+  table.reserve(model.merges.size());
   std::uint32_t rank = 0;
   for (const MergeRule& rule : model.merges) {
-    check(tables.merges.insert(rule.left, rule.right, {rank, rule.result}), "{}: merge {} repeats an earlier one", name,
-          rank);
+    check(table.insert(rule.left, rule.right, {rank, rule.result}), "{}: merge {} repeats an earlier one", name, rank);
     ++rank;
   }
-  return tables;
+  return table;
 }
 
 std::optional<std::uint32_t> special_named(const TokenizerModel& model, std::initializer_list<std::string_view> names) {
@@ -70,7 +68,8 @@ std::optional<std::uint32_t> special_named(const TokenizerModel& model, std::ini
 struct Tokenizer::State {
   State(TokenizerModel m, const std::string& name)
       : model(std::move(m)),
-        tables(compile(model, name)),
+        tables{model.pattern, BpeTables(merge_table(model, name), byte_tokens(model, name)),
+               model.whole_pieces ? &model.vocabulary : nullptr},
         plain(model.added, false),
         all(model.added, true),
         hash(content_hash(model)) {

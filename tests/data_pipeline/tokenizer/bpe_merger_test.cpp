@@ -43,23 +43,20 @@ Ids merged_slowly(const TokenizerModel& model, std::string_view piece) {
   }
 }
 
-struct Fixture {
-  Fixture() : byte_ids(byte_tokens(model, "small")) {
-    merges.reserve(model.merges.size());
-    for (std::uint32_t rank = 0; rank < model.merges.size(); ++rank) {
-      const MergeRule& rule = model.merges[rank];
-      EXPECT_TRUE(merges.insert(rule.left, rule.right, {rank, rule.result}));
-    }
-  }
-
-  TokenizerModel model = parse_hf_tokenizer(read_file(golden("tokenizer_small.json"), 1 << 20), "small");
-  std::array<std::uint32_t, 256> byte_ids;
+BpeTables tables_of(const TokenizerModel& model) {
   MergeTable merges;
-};
+  merges.reserve(model.merges.size());
+  for (std::uint32_t rank = 0; rank < model.merges.size(); ++rank) {
+    const MergeRule& rule = model.merges[rank];
+    EXPECT_TRUE(merges.insert(rule.left, rule.right, {rank, rule.result}));
+  }
+  return {std::move(merges), byte_tokens(model, "model")};
+}
 
 TEST(BpeMerger, EqualsQuadraticMerging) {
-  const Fixture fixture;
-  BpeMerger merger(fixture.merges, fixture.byte_ids.data());
+  const TokenizerModel model = parse_hf_tokenizer(read_file(golden("tokenizer_small.json"), 1 << 20), "small");
+  const BpeTables tables = tables_of(model);
+  BpeMerger merger(tables);
   const std::string text = read_file(golden("tokenizer_text.txt"), 1 << 20);
   std::mt19937 random(3);
   for (int round = 0; round < 1500; ++round) {
@@ -67,7 +64,7 @@ TEST(BpeMerger, EqualsQuadraticMerging) {
     const std::size_t size = 1 + random() % (round % 10 == 0 ? 400 : 120);
     std::string piece = text.substr(random() % (text.size() - size), size);
     if (round % 3 == 0) std::shuffle(piece.begin(), piece.end(), random);
-    ASSERT_EQ(merger.merge(piece), merged_slowly(fixture.model, piece)) << "round " << round;
+    ASSERT_EQ(merger.merge(piece), merged_slowly(model, piece)) << "round " << round;
   }
 }
 
@@ -90,13 +87,8 @@ TEST(BpeMerger, EqualsQuadraticMergingWhereRanksAreInNoOrder) {
     model.merges.push_back({left, right, id++});
   }
   std::shuffle(model.merges.begin(), model.merges.end(), random);
-  MergeTable merges;
-  merges.reserve(model.merges.size());
-  for (std::uint32_t rank = 0; rank < model.merges.size(); ++rank) {
-    merges.insert(model.merges[rank].left, model.merges[rank].right, {rank, model.merges[rank].result});
-  }
-  const auto byte_ids = byte_tokens(model, "shuffled");
-  BpeMerger merger(merges, byte_ids.data());
+  const BpeTables tables = tables_of(model);
+  BpeMerger merger(tables);
   for (int round = 0; round < 1500; ++round) {
     std::string piece;
     for (std::size_t n = 1 + random() % 200; n > 0; --n) piece += static_cast<char>('a' + random() % 3);
