@@ -4,7 +4,8 @@
 
 Forward, backward, clipping by global norm, AdamW; fp32 and bf16 (fp32 masters under autocast, and bf16 parameters with
 fp32 masters beside them); eager with scaled_dot_product_attention, and torch.compile where it works. Prints one JSON
-object a variant and, last, the best of each precision.
+object a variant and, last, the best of each precision. On a shared machine compare processor_seconds (the process's
+processor time over its threads), with OMP_WAIT_POLICY=passive so that waiting is no work.
 
 usage: step_peer.py [--threads 2] [--batch 4] [--time 256] [--steps 3] [--only fp32|bf16] [--no-compile]
 """
@@ -86,13 +87,14 @@ def measure(args, precision, compiled, optimizer):
     step = Step(precision, compiled, optimizer)
     tokens = torch.randint(VOCABULARY, (args.batch, args.time))
     targets = torch.randint(VOCABULARY, (args.batch, args.time))
-    loss, seconds = step(tokens, targets), []
+    loss, seconds, processor = step(tokens, targets), [], []
     for _ in range(args.steps):
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         loss = step(tokens, targets)
         seconds.append(time.perf_counter() - start)
+        processor.append((time.process_time() - busy) / args.threads)
     return {"precision": precision, "compiled": compiled, "optimizer": optimizer, "seconds": min(seconds),
-            "tokens_per_second": args.batch * args.time / min(seconds), "loss": loss}
+            "processor_seconds": min(processor), "tokens_per_second": args.batch * args.time / min(seconds), "loss": loss}
 
 
 def main():
