@@ -2,9 +2,33 @@
 #include "tests/kernels/machine.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
+#include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/ops.h"
+
 namespace trireme::kernel_test {
+
+namespace {
+
+std::unique_ptr<Ops> make_ops(Device& device, int threads) {
+  const char* wanted = std::getenv("TRIREME_TEST_INSTRUCTION_SET");
+  const std::string name = wanted == nullptr ? "" : wanted;
+  const cpu::KernelTable* table = nullptr;
+  if (name == "baseline") table = cpu::kernel_table(cpu::InstructionSet::baseline);
+  if (name == "avx2") table = cpu::kernel_table(cpu::InstructionSet::avx2);
+  if (name == "avx512") table = cpu::kernel_table(cpu::InstructionSet::avx512);
+  if (table == nullptr) return make_cpu_ops(device);  // also where the processor lacks what was named
+  return std::make_unique<cpu::CpuOps>(threads, *table);
+}
+
+}  // namespace
+
+Machine::Machine(const CpuOptions& options)
+    : device_(make_cpu_device(options)),
+      ops_(make_ops(*device_, options.threads)),
+      stream_(device_->make_stream("test")) {}
 
 Held Machine::make(Dtype dtype, const Shape& shape) {
   Held held;

@@ -32,15 +32,13 @@ struct Held {
 
 class Machine {
  public:
-  explicit Machine(const CpuOptions& options = {.threads = 1, .inline_streams = true})
-      : device_(make_cpu_device(options)), ops_(make_cpu_ops(*device_)), stream_(device_->make_stream("test")) {}
+  /// Operations are those of the instruction set that TRIREME_TEST_INSTRUCTION_SET names (baseline, avx2, avx512), by
+  /// default the best of this processor.
+  explicit Machine(const CpuOptions& options = {.threads = 1, .inline_streams = true});
 
   Device& device() { return *device_; }
   const Ops& ops() const { return *ops_; }
   Stream& stream() { return *stream_; }
-
-  /// Tests of one instruction set bring operations of their own.
-  void use(std::unique_ptr<Ops> ops) { ops_ = std::move(ops); }
 
   /// Zeros.
   Held make(Dtype dtype, const Shape& shape);
