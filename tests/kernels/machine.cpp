@@ -26,8 +26,8 @@ std::unique_ptr<Ops> make_ops(Device& device, int threads) {
 }  // namespace
 
 Machine::Machine(const CpuOptions& options)
-    : device_(make_cpu_device(options)),
-      ops_(make_ops(*device_, options.threads)),
+    : device_(make_cpu_device({.threads = test_threads(options.threads), .inline_streams = options.inline_streams})),
+      ops_(make_ops(*device_, test_threads(options.threads))),
       stream_(device_->make_stream("test")) {}
 
 Held Machine::make(Dtype dtype, const Shape& shape) {
