@@ -19,7 +19,8 @@ struct MpiCode {
 /// Holds afterwards: the call succeeded. Otherwise throws Error with MPI's own message.
 void check(MpiCode code, std::string_view call, std::source_location where = std::source_location::current());
 
-/// A group of the communicator's ranks, on duplicates of it: the caller keeps the communicator. Collective.
+/// A group of the communicator's ranks, on duplicates of it: the caller keeps the communicator. A self group when there
+/// is only one. Collective.
 std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name);
 
 }  // namespace trireme

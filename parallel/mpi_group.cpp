@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "parallel/mpi.h"
 #include "parallel/mpi_tickets.h"
+#include "parallel/parallel.h"
 #include "parallel/patience.h"
 #include "parallel/rank_order.h"
 #include "parallel/scratch_pool.h"
@@ -304,7 +305,11 @@ class MpiGroup final : public Group {
 }  // namespace
 
 std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name) {
-  return std::make_unique<MpiGroup>(MPI_Comm_f2c(fortran_communicator), std::move(name));
+  const MPI_Comm comm = MPI_Comm_f2c(fortran_communicator);
+  int size = 1;
+  check(MpiCode{MPI_Comm_size(comm, &size)}, "MPI_Comm_size");
+  if (size == 1) return make_self_group(std::move(name));
+  return std::make_unique<MpiGroup>(comm, std::move(name));
 }
 
 }  // namespace trireme

@@ -12,12 +12,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that all ranks see, removed at the end.
+/// A folder that all ranks see, removed at the end; in memory where there is one: syncing is for other tests.
 class SharedFolder {
  public:
   explicit SharedFolder(Group& world) : world_(world) {
     if (world.rank() == 0) {
-      std::string pattern = (fs::temp_directory_path() / "trireme-mpi-XXXXXX").string();
+      const fs::path parent = fs::is_directory("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path();
+      std::string pattern = (parent / "trireme-mpi-XXXXXX").string();
       path_ = ::mkdtemp(pattern.data()) != nullptr ? pattern : "";
     }
     world.host_broadcast(path_, 0);
