@@ -200,8 +200,8 @@ int train_command(std::span<const std::string> arguments) {
   line.options.add_options()(
       "resume", po::value<std::string>()->default_value("auto"),
       "auto: the newest checkpoint that can be read; strict: the newest, or fail; STEP: that one; "
-      "never: the folder must hold none")("stop-at", po::value<std::int64_t>()->default_value(0),
-                                          "save and leave with exit code 75 after this step")(
+      "never: from the beginning; checkpoints that are there move to quarantine/")(
+      "stop-at", po::value<std::int64_t>()->default_value(0), "save and leave with exit code 75 after this step")(
       "describe", "print every setting with its default, and stop");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
