@@ -18,6 +18,20 @@ constexpr double kWidth = 720, kHeight = 400;
 constexpr double kLeft = 64, kRight = 24, kTop = 48, kBottom = 48;
 constexpr std::size_t kMostPoints = 1000;  // of a line: more than a screen can show
 
+/// Round numbers from `low` to `high`, about evenly spread on a logarithmic scale.
+std::vector<double> log_grid(double low, double high) {
+  std::vector<double> values;
+  const bool fine = high / low < 20;
+  const std::vector<double> digits =
+      fine ? std::vector<double>{1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8} : std::vector<double>{1, 2, 5};
+  for (auto power = std::pow(10.0, std::floor(std::log10(low))); power <= high; power *= 10) {
+    for (const auto digit : digits) {
+      if (digit * power >= low && digit * power <= high) values.push_back(digit * power);
+    }
+  }
+  return values;
+}
+
 /// A round distance between grid lines, for about `count` of them.
 double grid_step(double range, double count) {
   const auto raw = range / count;
@@ -42,11 +56,13 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-/// From (step, loss) to places on the sheet.
+/// From (step, loss) to places on the sheet; losses on a logarithmic scale.
 struct Frame {
   double first, last, low, high;
   double x(double step) const { return kLeft + (step - first) / (last - first) * (kWidth - kLeft - kRight); }
-  double y(double loss) const { return kHeight - kBottom - (loss - low) / (high - low) * (kHeight - kTop - kBottom); }
+  double y(double loss) const {
+    return kHeight - kBottom - std::log(loss / low) / std::log(high / low) * (kHeight - kTop - kBottom);
+  }
 };
 
 Frame frame_of(const LossCurve& curve) {
@@ -58,10 +74,9 @@ Frame frame_of(const LossCurve& curve) {
       f.high = std::max(f.high, p.loss);
     }
   }
-  if (!(f.low <= f.high)) f.low = 0, f.high = 1;
-  const auto margin = std::max(0.05 * (f.high - f.low), 1e-6);
-  f.low -= margin;
-  f.high += margin;
+  if (!(f.low <= f.high)) f.low = f.high = 1;
+  f.low = std::max(f.low, 1e-6) / 1.05;
+  f.high = std::max(f.high, f.low) * 1.05;
   return f;
 }
 
@@ -74,9 +89,9 @@ std::string line_of(const std::vector<LossPoint>& points, const Frame& f, const 
   return text + "\"/>\n";
 }
 
-/// Exponential mean over about a fiftieth of the run, corrected for its start.
+/// Exponential mean over about a hundredth of the run, corrected for its start.
 std::vector<LossPoint> running_mean(const std::vector<LossPoint>& points) {
-  const auto keep = std::exp(-1.0 / std::max(1.0, static_cast<double>(points.size()) / 50));
+  const auto keep = std::exp(-1.0 / std::max(1.0, static_cast<double>(points.size()) / 100));
   std::vector<LossPoint> mean;
   double sum = 0, weight = 0;
   for (const auto& p : points) {
@@ -89,8 +104,7 @@ std::vector<LossPoint> running_mean(const std::vector<LossPoint>& points) {
 
 std::string grid(const Frame& f) {
   std::string text;
-  const auto dy = grid_step(f.high - f.low, 6);
-  for (auto v = std::ceil(f.low / dy) * dy; v <= f.high; v += dy) {
+  for (const auto v : log_grid(f.low, f.high)) {
     text += fmt::format("<line class=\"g\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft,
                         kWidth - kRight, f.y(v), f.y(v));
     text +=

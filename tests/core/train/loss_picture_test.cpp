@@ -30,12 +30,15 @@ TEST(LossPicture, ReadsStepsAndValidations) {
 
 TEST(LossPicture, PutsPointsWhereTheyBelong) {
   LossCurve curve;
-  for (int i = 1; i <= 100; ++i) curve.training.push_back({i, 5.0 - 0.04 * i});
-  curve.validation = {{100, 1.0}};
+  curve.training = {{1, 8.0}, {50, 4.0}, {100, 2.0}};
+  curve.validation = {{100, 2.0}, {0, 8.0}};
   const auto svg = loss_picture(curve, "a < b & c");
   EXPECT_NE(svg.find("a &lt; b &amp; c"), std::string::npos);
-  // Losses span 1.00 to 4.96 with a twentieth of margin at each end: the lowest stands 304/22 above the bottom at 352.
-  EXPECT_NE(svg.find("cx=\"696.0\" cy=\"338.2\""), std::string::npos) << svg;
+  // The scale is logarithmic from 2/1.05 to 8*1.05, from y = 352 up to 48: log(1.05)/log(4.41) = 0.03288 of it is
+  // margin.
+  EXPECT_NE(svg.find("cx=\"696.0\" cy=\"342.0\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("cx=\"64.0\" cy=\"58.0\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("380.0,200.0"), std::string::npos) << svg;  // 4 is the geometric middle
 }
 
 TEST(LossPicture, DrawsEvenNothing) {
