@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <csetjmp>
-#include <cstring>
+#include <cstdio>
+#include <cstdlib>
 
 #include "data_pipeline/extract/html_guard.h"
+#include "data_pipeline/extract/normalize.h"
 #include "data_pipeline/extract/page_memory.h"
 
 namespace trireme {
@@ -234,13 +236,32 @@ class Walk {
   Lines lines_;
 };
 
-/// gumbo_parse with memory from `memory`; null when that ran out. Nothing here has a destructor that the jump would
-/// skip.
-const GumboOutput* parse(std::string_view html, const GumboOptions& options, PageMemory& memory) {
-  if (setjmp(memory.full) != 0) {  // NOLINT
-    return nullptr;
+/// The page that this thread has in the parser, else null.
+thread_local PageMemory* page_in_parser = nullptr;
+
+/// Where the parser may jump back to: its memory ran out, or one of its own assertions failed.
+constexpr int kMemoryOut = 1;
+constexpr int kAssertionFailed = 2;
+
+/// gumbo_parse with memory from `memory`; null, with the reason, when it gave up. Nothing here has a destructor that a
+/// jump would skip.
+const GumboOutput* parse(std::string_view html, const GumboOptions& options, PageMemory& memory, const char*& reason) {
+  switch (setjmp(memory.full)) {  // NOLINT
+    case 0:
+      break;
+    case kMemoryOut:
+      page_in_parser = nullptr;
+      reason = "HTML tree above its memory limit";
+      return nullptr;
+    default:
+      page_in_parser = nullptr;
+      reason = "HTML that the parser cannot take";
+      return nullptr;
   }
-  return gumbo_parse_with_options(&options, html.data(), html.size());
+  page_in_parser = &memory;
+  const GumboOutput* const page = gumbo_parse_with_options(&options, html.data(), html.size());
+  page_in_parser = nullptr;
+  return page;
 }
 
 }  // namespace
@@ -257,9 +278,10 @@ std::string_view html_to_text(std::string_view html, std::string& text) {
   options.allocator = [](void* user, std::size_t bytes) { return static_cast<PageMemory*>(user)->take(bytes); };
   options.deallocator = [](void* user, void* block) { static_cast<PageMemory*>(user)->give_back(block); };
   options.max_errors = 0;
-  const GumboOutput* const page = parse(html, options, memory);
+  const char* given_up = "";
+  const GumboOutput* const page = parse(html, options, memory, given_up);
   if (page == nullptr) {
-    return "HTML tree above its memory limit";
+    return given_up;
   }
   Walk walk(page->root, false);
   text = walk.run();
@@ -270,7 +292,24 @@ std::string_view html_to_text(std::string_view html, std::string& text) {
       text = std::move(whole);
     }
   }
+  // The page was valid; the parser turns some references out of range (&#x2013aaaaaaaa;) into stray bytes.
+  if (valid_utf8_prefix(text) != text.size()) {
+    text = replace_invalid_utf8(text);
+  }
   return {};
 }
 
 }  // namespace trireme
+
+// Distributions build gumbo with its assertions on, and some pages of the web trip them: that must cost the page, not
+// the job. The C library's function is replaced for the whole program; outside the parser it does what the original
+// does.
+extern "C" [[noreturn]] void __assert_fail(const char* expression, const char* file, unsigned line,  // NOLINT
+                                           const char* function) noexcept {
+  using namespace trireme;
+  if (page_in_parser != nullptr) {
+    std::longjmp(page_in_parser->full, kAssertionFailed);  // NOLINT: only frames of C lie between here and setjmp
+  }
+  std::fprintf(stderr, "%s:%u: %s: Assertion `%s' failed.\n", file, line, function, expression);
+  std::abort();
+}

@@ -44,6 +44,10 @@ TEST(Html, EmptyAndBroken) {
   EXPECT_EQ(text_of(""), "");
   EXPECT_EQ(text_of("<p"), "");
   EXPECT_EQ(text_of("no tags at all"), "no tags at all");
+  // Found by fuzzing: the parser made a stray byte of it.
+  EXPECT_EQ(text_of("a&#x2013aaaaaaaa;b"),
+            "a\xef\xbf\xbd"
+            "b");
   EXPECT_EQ(text_of("</div>x</html>y"), "xy");
 }
 
@@ -70,6 +74,15 @@ TEST(Html, DepthIsBounded) {
   EXPECT_TRUE(text_of(list).starts_with("- a\n- a"));
   EXPECT_TRUE(text_of(table).starts_with("a\tb\na\tb"));
   EXPECT_TRUE(text_of(paragraphs).starts_with("ab"));
+}
+
+// Found by fuzzing: an assertion within the library ended the process.
+TEST(Html, AssertionsOfTheParserCostThePageOnly) {
+  const std::string_view page =
+      "<b><i><a href=x><p>m</bm><svg><ti>n/i></a><template><tr><>b</select></form><svg><title><!-- c "
+      "--><![CDATA[dx]]>y<font size=1 color='red'>q</font>";
+  EXPECT_EQ(text_of(page), "refused: HTML that the parser cannot take");
+  EXPECT_EQ(text_of("<p>next"), "next");
 }
 
 TEST(Html, AttributesAndMemoryAreBounded) {
