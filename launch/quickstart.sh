@@ -62,7 +62,7 @@ mkdir -p "$dir"
 touch "$dir/.quickstart"
 
 step "A synthetic world: crawl and wiki files, and an exam about them"
-$trireme synth "$dir/world" --documents 30000 --seed 1
+$trireme synth "$dir/world" --documents 40000 --seed 1
 
 step "A tokenizer of its own"
 $trireme tokenizer train --input "$dir/world/crawl" "$dir/world/wiki" --vocab 2048 --out "$dir/tokenizer.json"

@@ -17,7 +17,8 @@ TokenPair encode_pair(const Tokenizer& tokenizer, std::string_view context, std:
   TokenPair pair;
   std::vector<std::uint32_t> after;
   if (stripped.empty()) {
-    check(rules.bos || rules.empty_prefix, "an empty context, and the tokenizer has neither BOS nor EOS to stand for it");
+    check(rules.bos || rules.empty_prefix,
+          "an empty context, and the tokenizer has neither BOS nor EOS to stand for it");
     if (before.empty()) before.push_back(*rules.empty_prefix);
     tokenizer.encode(moved, after);
   } else {

@@ -20,9 +20,9 @@ struct TokenPair {
 };
 
 struct PairRules {
-  std::int64_t max_tokens = 1024;            // the model's context; the input is at most that long
-  std::optional<std::uint32_t> bos;          // put in front of every context, once
-  std::optional<std::uint32_t> empty_prefix; // stands for an empty context: BOS, else EOS
+  std::int64_t max_tokens = 1024;             // the model's context; the input is at most that long
+  std::optional<std::uint32_t> bos;           // put in front of every context, once
+  std::optional<std::uint32_t> empty_prefix;  // stands for an empty context: BOS, else EOS
 };
 
 /// White space at the end of the context moves to the continuation; the continuation's tokens are those of the whole
