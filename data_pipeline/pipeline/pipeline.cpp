@@ -92,7 +92,9 @@ class Pipeline {
       check_usage(manifest.key == plan_.key || config_.overwrite,
                   "{} holds a corpus from other settings or files: choose another data.out, or set data.overwrite",
                   config_.out);
-      if (manifest.key == plan_.key) answer = "yes";
+      if (manifest.key != plan_.key) return;
+      fs::remove_all(stage_.folder());  // left when a run was interrupted at its very end
+      answer = "yes";
     });
     world_.host_broadcast(answer, 0);
     if (answer.empty()) return false;
@@ -236,7 +238,9 @@ class Pipeline {
     for (const ShardEntry& entry : manifest.shards) names.insert(entry.file);
     for (const fs::directory_entry& entry : fs::directory_iterator(config_.out)) {
       const std::string name = entry.path().filename().string();
-      if (name.starts_with("shard-") && name.ends_with(".h5") && !names.contains(name)) fs::remove(entry.path());
+      // Shards of the corpus before, and what an interrupted run was writing.
+      const bool ours = name.starts_with("shard-") || name.starts_with(".shard-");
+      if (ours && !names.contains(name)) fs::remove(entry.path());
     }
     write_manifest(manifest_path(), manifest);
     fs::remove_all(stage_.folder());

@@ -129,6 +129,7 @@ TEST_F(PipelineTest, ASecondRunDoesNothingAndOtherSettingsAreRefused) {
   EXPECT_EQ(corpus_files(config_.out), before);
   config_.overwrite = true;
   config_.unit_bytes = 1 << 20;
+  write_file_atomic(config_.out + "/.shard-000007.h5.12.tmp", "what an interrupted run was writing");
   EXPECT_FALSE(run_alone(config_).up_to_date);
   EXPECT_EQ(corpus_files(config_.out).size(), 4U) << "shards of the corpus before are gone";
 }
