@@ -24,7 +24,8 @@ std::vector<double> log_grid(double low, double high) {
   const bool fine = high / low < 20;
   const std::vector<double> digits =
       fine ? std::vector<double>{1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8} : std::vector<double>{1, 2, 5};
-  for (auto power = std::pow(10.0, std::floor(std::log10(low))); power <= high; power *= 10) {
+  for (int exponent = static_cast<int>(std::floor(std::log10(low))); exponent <= std::log10(high); ++exponent) {
+    const auto power = std::pow(10.0, exponent);
     for (const auto digit : digits) {
       if (digit * power >= low && digit * power <= high) values.push_back(digit * power);
     }
@@ -111,7 +112,8 @@ std::string grid(const Frame& f) {
         fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{:.4g}</text>\n", kLeft - 8, f.y(v) + 4, v);
   }
   const auto dx = std::max(1.0, grid_step(f.last - f.first, 8));
-  for (double v = 0; v <= f.last; v += dx) {
+  for (int i = 0; i * dx <= f.last; ++i) {
+    const auto v = i * dx;
     text += fmt::format("<line class=\"g\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", f.x(v), f.x(v),
                         kTop, kHeight - kBottom);
     text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{:.0f}</text>\n", f.x(v),
