@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/train/progress.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
+
+#include "core/base/error.h"
 
 namespace trireme {
 namespace {
@@ -33,14 +37,26 @@ std::string progress_line(const StepMetrics& m, std::int64_t steps, double secon
   return line;
 }
 
-Progress::Progress(std::FILE* out, std::int64_t steps, std::int64_t every)
-    : out_(out), steps_(steps), every_(every), terminal_(isatty(fileno(out)) == 1) {}
+Progress::Progress(std::FILE* out, std::int64_t steps, std::int64_t every, const std::string& log)
+    : out_(out), steps_(steps), every_(every), terminal_(isatty(fileno(out)) == 1) {
+  if (log.empty()) return;
+  log_.open(log, std::ios::app);
+  check(log_.is_open(), "cannot append to the log {}; make its folder writable", log);
+}
+
+void Progress::append_to_log(const std::string& line) {
+  if (!log_.is_open()) return;
+  const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  log_ << fmt::format("{:%Y-%m-%dT%H:%M:%S}Z {}\n", now, line) << std::flush;
+}
 
 void Progress::update(const StepMetrics& m) {
   seconds_per_step_ = seconds_per_step_ == 0.0 ? m.seconds.total : 0.9 * seconds_per_step_ + 0.1 * m.seconds.total;
   const bool last = m.step == steps_;
-  if (!terminal_ && !last && m.step != 1 && (every_ <= 0 || m.step % every_ != 0)) return;
+  const bool due = last || m.step == 1 || (every_ > 0 && m.step % every_ == 0);
+  if (!terminal_ && !due) return;
   const std::string line = progress_line(m, steps_, seconds_per_step_);
+  if (due) append_to_log(line);
   if (terminal_) {
     fmt::print(out_, "\r{}\x1b[K{}", line, last ? "\n" : "");
     open_ = !last;
@@ -54,6 +70,7 @@ void Progress::note(const std::string& message) {
   fmt::print(out_, "{}{}\n", open_ ? "\n" : "", message);
   open_ = false;
   std::fflush(out_);
+  append_to_log(message);
 }
 
 }  // namespace trireme

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <string>
 
 #include "core/train/metrics.h"
@@ -16,15 +17,19 @@ std::string progress_line(const StepMetrics& metrics, std::int64_t steps, double
 
 class Progress {
  public:
-  /// `out` is borrowed. `every`: steps between lines when it is not a terminal.
-  Progress(std::FILE* out, std::int64_t steps, std::int64_t every);
+  /// `out` is borrowed. `every`: steps between lines when it is not a terminal, and in the log: the file `log`, if
+  /// named, to which everything said is also appended, with the time (UTC).
+  Progress(std::FILE* out, std::int64_t steps, std::int64_t every, const std::string& log = "");
 
   void update(const StepMetrics& metrics);
   /// A message of its own line, without tearing the progress line.
   void note(const std::string& message);
 
  private:
+  void append_to_log(const std::string& line);
+
   std::FILE* out_;
+  std::ofstream log_;
   std::int64_t steps_;
   std::int64_t every_;
   bool terminal_;

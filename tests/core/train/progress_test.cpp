@@ -6,7 +6,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <regex>
 #include <string>
+#include <vector>
+
+#include "core/base/error.h"
 
 namespace trireme {
 namespace {
@@ -42,6 +48,27 @@ TEST(Progress, FileGetsALineEverySoOften) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);  // steps 1, 10, 20, 25 and the note
   EXPECT_NE(text.find("step 20/25"), std::string::npos);
   EXPECT_EQ(text.find('\r'), std::string::npos);
+}
+
+TEST(Progress, LogGetsTheSameLinesWithTheTimeAndIsAppendedTo) {
+  const auto path = std::filesystem::temp_directory_path() / "trireme_progress_test.txt";
+  std::filesystem::remove(path);
+  std::FILE* file = std::tmpfile();
+  ASSERT_NE(file, nullptr);
+  for (int run = 0; run < 2; ++run) {
+    Progress progress(file, 25, 10, path);
+    for (std::int64_t step = 1; step <= 25; ++step) progress.update(metrics(step));
+    progress.note("saved");
+  }
+  std::fclose(file);
+  std::ifstream in(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 10U);
+  EXPECT_TRUE(std::regex_match(lines[9], std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ saved)"))) << lines[9];
+  EXPECT_NE(lines[1].find("step 10/25"), std::string::npos);
+  EXPECT_THROW(Progress(stderr, 25, 10, "/nonexistent/log.txt"), Error);
+  std::filesystem::remove(path);
 }
 
 }  // namespace
