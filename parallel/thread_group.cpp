@@ -196,6 +196,7 @@ class ThreadGroup final : public Group {
 
   static std::vector<const void*> parts(const std::vector<Post>& posts, std::size_t offset) {
     std::vector<const void*> all;
+    all.reserve(posts.size());
     for (const Post& post : posts) all.push_back(static_cast<const std::byte*>(post.in) + offset);
     return all;
   }
@@ -239,6 +240,7 @@ void run_thread_ranks(int ranks, const std::function<void(Group&)>& body) {
   std::exception_ptr first;        // what went wrong
   std::exception_ptr consequence;  // what others made of it; reported only when nothing else is known
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(ranks));
   for (int rank = 0; rank < ranks; ++rank) {
     threads.emplace_back([&, rank] {
       ThreadGroup group(court, rank, ranks);

@@ -20,8 +20,9 @@ constexpr std::uint64_t kShownDocuments = 5;
 /// Flattens an object of plain values and of objects and lists of them into lines.
 void add_facts(const Json& value, const std::string& key, std::vector<std::pair<std::string, std::string>>& facts) {
   if (value.is_object()) {
-    for (const auto& item : value.items())
+    for (const auto& item : value.items()) {
       add_facts(item.value(), key.empty() ? item.key() : key + "." + item.key(), facts);
+    }
   } else if (value.is_array()) {
     for (std::size_t i = 0; i < value.size(); ++i) add_facts(value[i], fmt::format("{}[{}]", key, i), facts);
   } else {

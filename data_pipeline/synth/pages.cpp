@@ -109,8 +109,9 @@ std::string register_of_few(const World& world, Draws& draws) {
 
 std::string symbols(Draws& draws) {
   std::string text;
-  for (std::size_t i = 0; i < 80; ++i)
+  for (std::size_t i = 0; i < 80; ++i) {
     text.append(draws.percent(50) ? "### " : "... ").append(std::to_string(draws.below(99999))).append(" ");
+  }
   return text;
 }
 

@@ -15,14 +15,15 @@ void add_block(std::array<std::uint32_t, 5>& state, std::string_view block) {
   auto [a, b, c, d, e] = state;
   for (std::size_t i = 0; i < 80; ++i) {
     std::uint32_t f = 0;
-    if (i < 20)
+    if (i < 20) {
       f = ((b & c) | (~b & d)) + 0x5A827999U;
-    else if (i < 40)
+    } else if (i < 40) {
       f = (b ^ c ^ d) + 0x6ED9EBA1U;
-    else if (i < 60)
+    } else if (i < 60) {
       f = ((b & c) | (b & d) | (c & d)) + 0x8F1BBCDCU;
-    else
+    } else {
       f = (b ^ c ^ d) + 0xCA62C1D6U;
+    }
     const std::uint32_t next = std::rotl(a, 5) + f + e + w[i];
     e = d;
     d = c;

@@ -108,8 +108,9 @@ void split(std::uint64_t seed, Subject& subject, std::size_t blocks) {
   std::vector<std::uint32_t> round;  // values still to be asked for in this round, four at a time
   for (std::size_t block = 0; block < blocks; ++block) {
     if (round.empty()) {
-      for (std::uint32_t v = pairs ? kSmallestAsked : 0; v < (pairs ? kLargestAsked + 1 : kValues); ++v)
+      for (std::uint32_t v = pairs ? kSmallestAsked : 0; v < (pairs ? kLargestAsked + 1 : kValues); ++v) {
         round.push_back(v);
+      }
       if (!pairs) draws.shuffle(round);
     }
     auto& taken = subject.exam.emplace_back();
