@@ -44,6 +44,10 @@ std::exception_ptr CpuEvent::Points::await(std::int64_t point) {
   return error_point_ == point ? error_ : nullptr;
 }
 
+void CpuEvent::synchronize() {
+  if (const std::exception_ptr error = points_->await(points_->last_issued())) std::rethrow_exception(error);
+}
+
 CpuStream::CpuStream(std::string name, bool run_inline) : name_(std::move(name)), run_inline_(run_inline) {
   if (run_inline_) return;
   storage_ = std::make_unique<std::array<Work, kSlots>>();

@@ -70,7 +70,7 @@ class CpuEvent : public Event {
     std::int64_t error_point_ = 0;
   };
 
-  void synchronize() override { points_->await(points_->last_issued()); }
+  void synchronize() override;
   const std::shared_ptr<Points>& points() const { return points_; }
 
  private:
@@ -78,7 +78,7 @@ class CpuEvent : public Event {
 };
 
 /// Work that throws fails the stream: what follows is skipped until synchronize() has rethrown the error. Events
-/// recorded on a failed stream are reached, and fail the streams that wait for them. The destructor does all enqueued
+/// recorded on a failed stream are reached, and fail whoever waits for them. The destructor does all enqueued
 /// work.
 class CpuStream : public Stream {
  public:

@@ -282,6 +282,22 @@ TEST(Trainer, MetricsComeOneStepLate) {
   EXPECT_FALSE(rig.trainer.flush());
 }
 
+TEST(Trainer, AnErrorOnTheStreamEndsTheNextStepInsteadOfOldMetricsBeingToldAgain) {
+  const auto self = make_self_group("replica");
+  const TrainerConfig config = tiny_config();
+  auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
+  TrainerRig rig(tiny(), config, tiny_optimizer(), *self, batches);
+  rig.trainer.step();
+  rig.trainer.flush();
+  rig.stream->call([] { fail("the network is gone"); });
+  // By the second step the metrics of the failed one are due.
+  const auto two_steps = [&] {
+    rig.trainer.step();
+    rig.trainer.step();
+  };
+  EXPECT_THROW(two_steps(), Error);
+}
+
 TEST(Trainer, EvaluationIsTheSameBitsForAnyNumberOfRanks) {
   TrainerConfig config = tiny_config();
   config.micro_batch = 2;

@@ -121,13 +121,14 @@ TEST_P(StreamTest, AnEventOfAFailedStreamIsReachedAndFailsWhoWaits) {
   bool ran = false;
   stream->call([] { fail("lost"); });
   stream->record(*event);
-  event->synchronize();
+  EXPECT_THROW(event->synchronize(), Error);
   other->wait(*event);
   other->call([&] { ran = true; });
   EXPECT_THROW(other->synchronize(), Error);
   EXPECT_FALSE(ran);
   EXPECT_THROW(stream->synchronize(), Error);
   stream->record(*event);
+  event->synchronize();
   other->wait(*event);
   other->call([&] { ran = true; });
   other->synchronize();
