@@ -139,7 +139,6 @@ std::optional<std::string> evaluate_date(const TemplateCall& call) {
     case Form::death:
       return words ? std::string(call.at(0)) : death_and_age(call);
     case Form::years:
-      return std::string(call.at(0));
     case Form::free_text:
       return std::string(call.at(0));
     case Form::as_of:

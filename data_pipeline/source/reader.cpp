@@ -65,7 +65,8 @@ std::unique_ptr<DocumentReader> open_reader(const ReaderOptions& options) {
   return open_reader(InputFile::open(options.file), options);
 }
 
-std::unique_ptr<DocumentReader> open_reader(std::shared_ptr<const InputFile> file, const ReaderOptions& options) {
+std::unique_ptr<DocumentReader> open_reader(const std::shared_ptr<const InputFile>& file,
+                                            const ReaderOptions& options) {
   check_usage(options.begin <= options.end, "{}: the range of bytes {} to {} is empty or reversed", options.file,
               options.begin, options.end);
   const Compression compression = detect_compression(*file, options.begin);

@@ -56,7 +56,7 @@ class DocumentReader {
 /// A reader over `options.file`. Throws when the file cannot be opened or is not a regular file.
 std::unique_ptr<DocumentReader> open_reader(const ReaderOptions& options);
 /// The same over a file that is already open, or bytes in memory.
-std::unique_ptr<DocumentReader> open_reader(std::shared_ptr<const InputFile> file, const ReaderOptions& options);
+std::unique_ptr<DocumentReader> open_reader(const std::shared_ptr<const InputFile>& file, const ReaderOptions& options);
 
 /// A range of a file that can be read alone. The units of a file cover it once, whatever the number of ranks.
 struct WorkUnit {
