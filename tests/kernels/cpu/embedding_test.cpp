@@ -17,8 +17,8 @@ class EmbeddingTest : public ::testing::TestWithParam<Dtype> {
 
   void SetUp() override {
     for (std::int32_t row = 0; row < kRows; ++row) {
-      tokens.push_back((row * row + 3 * row) % kVocabulary);
-      positions.push_back((row * 5) % kPositions);
+      tokens.push_back(static_cast<std::int32_t>((row * row + 3 * row) % kVocabulary));
+      positions.push_back(static_cast<std::int32_t>((row * 5) % kPositions));
     }
     table = normal(kHeld * kWidth, 1);
     position_table = normal(kPositions * kWidth, 2);
