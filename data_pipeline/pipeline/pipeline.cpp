@@ -8,12 +8,14 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "core/base/error.h"
 #include "core/io/json.h"
 #include "data_pipeline/dedup/exact.h"
 #include "data_pipeline/pipeline/account.h"
+#include "data_pipeline/pipeline/folder_lock.h"
 #include "data_pipeline/pipeline/together.h"
 #include "data_pipeline/pipeline/unit_result.h"
 #include "data_pipeline/pipeline/work_plan.h"
@@ -108,8 +110,10 @@ class Pipeline {
     return true;
   }
 
-  void prepare_folder() const {
+  void prepare_folder() {
     if (!first_rank()) return;
+    fs::create_directories(config_.out);
+    lock_.emplace(config_.out);
     fs::create_directories(stage_.folder());
     // From here on the folder is not a finished corpus.
     if (fs::remove(manifest_path())) sync_directory(config_.out);
@@ -266,6 +270,7 @@ class Pipeline {
   Group& world_;
   const std::function<void(const DataProgress&)>& progress_;
   UnitStage stage_;
+  std::optional<FolderLock> lock_;  // of the first rank, while it writes
   std::unique_ptr<Tokenizer> tokenizer_;
   ShardHeader header_;
   WorkPlan plan_;
