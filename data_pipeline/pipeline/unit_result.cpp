@@ -58,6 +58,14 @@ void take_reader_counts(const ReadCounts& counts, UnitResult& result) {
   result.examples = counts.examples;
 }
 
+/// What was read must be what the plan and the unit's key speak of.
+void check_unchanged(const PlannedFile& file) {
+  PlannedFile now = file;
+  identify(now);
+  check(now.identity == file.identity, "{} changed while it was read: run the same command again when it is complete",
+        file.path);
+}
+
 }  // namespace
 
 UnitResult process_unit(const DataConfig& config, const WorkPlan& plan, const PlannedUnit& unit,
@@ -86,6 +94,7 @@ UnitResult process_unit(const DataConfig& config, const WorkPlan& plan, const Pl
       ++result.counts.rejected["filter: no tokens"];
     }
   }
+  check_unchanged(file);
   take_reader_counts(reader->counts(), result);
   result.counts.kept = content.ends.size();
   result.counts.check_adds_up(fmt::format("{}, bytes {} to {}", file.path, unit.range.begin, unit.range.end));

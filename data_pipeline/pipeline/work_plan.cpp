@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "core/base/error.h"
@@ -82,19 +83,6 @@ std::vector<PlannedFile> find_files(const DataConfig& config) {
   return files;
 }
 
-void identify(PlannedFile& file) {
-  const FileDescriptor descriptor = FileDescriptor::open_read(file.path);
-  struct stat status {};
-  check(::stat(file.path.c_str(), &status) == 0, "cannot stat {}", file.path);
-  file.bytes = descriptor.size();
-  const auto part = static_cast<std::size_t>(std::min(kEndBytes, file.bytes));
-  std::string ends(2 * part, '\0');
-  descriptor.pread_all(ends.data(), part, 0);
-  descriptor.pread_all(ends.data() + part, part, file.bytes - part);
-  file.identity = hex(xxh3_128(fmt::format("{}\n{}\n{}.{}\n{}", file.path, file.bytes, status.st_mtim.tv_sec,
-                                           status.st_mtim.tv_nsec, hex(xxh3_128(ends)))));
-}
-
 Json filter_settings(const FilterConfig& filter) {
   return {{"min_characters", filter.min_characters},
           {"max_characters", filter.max_characters},
@@ -156,6 +144,19 @@ Json own_units(const DataConfig& config, std::vector<PlannedFile>& files, const 
 
 }  // namespace
 
+void identify(PlannedFile& file) {
+  const FileDescriptor descriptor = FileDescriptor::open_read(file.path);
+  struct stat status {};
+  check(::stat(file.path.c_str(), &status) == 0, "cannot stat {}", file.path);
+  file.bytes = descriptor.size();
+  const auto part = static_cast<std::size_t>(std::min(kEndBytes, file.bytes));
+  std::string ends(2 * part, '\0');
+  descriptor.pread_all(ends.data(), part, 0);
+  descriptor.pread_all(ends.data() + part, part, file.bytes - part);
+  file.identity = hex(xxh3_128(fmt::format("{}\n{}\n{}.{}\n{}", file.path, file.bytes, status.st_mtim.tv_sec,
+                                           status.st_mtim.tv_nsec, hex(xxh3_128(ends)))));
+}
+
 std::string source_name(const DataConfig& config, std::size_t source) {
   const std::string& name = config.sources[source].name;
   return name.empty() ? fmt::format("source-{}", source) : name;
@@ -181,6 +182,7 @@ WorkPlan plan_work(const DataConfig& config, const ShardHeader& header, Group& w
   const Json settings = corpus_settings(config, header);
   std::string identities = settings.dump();
   const std::string common = unit_settings(config, header).dump();
+  std::map<std::string, std::uint64_t> times;  // by key: a file that is listed twice is read twice
   for (std::size_t f = 0; f < plan.files.size(); ++f) {
     const PlannedFile& file = plan.files[f];
     identities += "\n" + file.identity;
@@ -189,8 +191,10 @@ WorkPlan plan_work(const DataConfig& config, const ShardHeader& header, Group& w
     for (std::size_t i = 0; i < ranges[f].size(); ++i) {
       const auto& [begin, end] = ranges[f][i];
       const WorkUnit range{.file = file.path, .kind = file.kind, .begin = begin, .end = end, .index = i};
-      const std::string key = hex(xxh3_128(fmt::format("{}\n{}\n{}\n{} {} {} {}", common, source, file.identity,
-                                                       source_kind_name(file.kind), i, begin, end)));
+      std::string key = hex(xxh3_128(fmt::format("{}\n{}\n{}\n{} {} {} {}", common, source, file.identity,
+                                                 source_kind_name(file.kind), i, begin, end)));
+      // Two units under one key would write the same staged files at the same time.
+      if (const std::uint64_t before = times[key]++; before > 0) key = hex(xxh3_128(fmt::format("{} {}", key, before)));
       plan.units.push_back({.file = f, .range = range, .key = key});
     }
   }

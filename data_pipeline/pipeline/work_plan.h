@@ -22,6 +22,9 @@ struct PlannedFile {
   std::string identity;  // of path, size, time of change and the first and last 64 KiB
 };
 
+/// Fills in the size and identity of `file` as it is now. Throws Error when it cannot be read.
+void identify(PlannedFile& file);
+
 struct PlannedUnit {
   std::size_t file = 0;  // index in WorkPlan::files
   WorkUnit range;

@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "data_pipeline/shards/manifest.h"
 #include "data_pipeline/tokenizer/tokenizer.h"
@@ -160,6 +162,18 @@ TEST_F(PipelineTest, ARestartTakesOverWhatWasFinished) {
   EXPECT_EQ(corpus_files(config_.out), expected);
 }
 
+TEST_F(PipelineTest, AFileThatIsListedTwiceIsReadTwice) {
+  config_.sources[1] = config_.sources[0];
+  config_.sources[1].name = "again";
+  config_.exact_dedup = false;
+  config_.workers = 4;
+  const DataSummary summary = run_alone(config_);
+  EXPECT_EQ(summary.units_reused, 0U) << "no unit may take the staged files of another";
+  const CorpusManifest manifest = read_manifest(summary.manifest);
+  EXPECT_EQ(manifest.sources[0].counts, manifest.sources[1].counts);
+  EXPECT_EQ(manifest.sources[0].tokens, manifest.sources[1].tokens);
+}
+
 TEST_F(PipelineTest, AChangedFileIsReadAgain) {
   const auto world = make_self_group("world");
   const auto stop = [](const DataProgress& p) {
@@ -173,6 +187,38 @@ TEST_F(PipelineTest, AChangedFileIsReadAgain) {
   EXPECT_LT(summary.units_reused, summary.units);
   EXPECT_GT(summary.units_reused, 0U);
   EXPECT_EQ(summary.counts.kept, 341U) << "the first paragraph was a copy before";
+}
+
+TEST_F(PipelineTest, AFileThatChangesWhileItIsReadIsAnError) {
+  const auto world = make_self_group("world");
+  const std::string path = directory_ / "b.jsonl";
+  const std::string text = read_file(path, 1 << 20);
+  bool changed = false;
+  const auto change = [&](const DataProgress& p) {
+    if (p.stage == "read" && !std::exchange(changed, true)) write_file_atomic(path, text + text);
+  };
+  expect_error([&] { run_data(config_, *world, change); },
+               {"b.jsonl changed while it was read", "run the same command"});
+  EXPECT_FALSE(fs::exists(config_.out + "/corpus.json"));
+  const auto lines = static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+  EXPECT_EQ(run_alone(config_).counts.read, testing::example_counts().read + lines);
+}
+
+TEST_F(PipelineTest, TwoJobsDoNotWriteOneFolder) {
+  const auto world = make_self_group("world");
+  int refused = 0;
+  const auto second = [&](const DataProgress&) {
+    DataConfig other = config_;
+    other.filter.min_words = 40;
+    expect_error([&] { run_alone(other); }, {config_.out, "another job"});
+    ++refused;
+  };
+  run_data(config_, *world, second);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(read_manifest(config_.out + "/corpus.json").counts().kept, 340U);
+  for (const auto& entry : fs::directory_iterator(config_.out)) {
+    EXPECT_NE(entry.path().filename().string().front(), '.') << "left behind: " << entry.path();
+  }
 }
 
 TEST_F(PipelineTest, WhatCannotBeDoneIsSaidOnEveryRank) {
