@@ -144,8 +144,10 @@ void rename_synced(const std::string& from, const std::string& to) {
 void write_file_atomic(const std::string& path, std::string_view bytes) {
   static std::atomic<std::uint64_t> counter{0};
   const std::filesystem::path target(path);
-  const std::string temporary =
-      parent_of(path) + fmt::format("/.{}.{}.{}.tmp", target.filename().string(), ::getpid(), counter++);
+  std::string temporary;
+  do {  // a name may be left from a killed process: in a container the next one often has the same number
+    temporary = parent_of(path) + fmt::format("/.{}.{}.{}.tmp", target.filename().string(), ::getpid(), counter++);
+  } while (std::filesystem::exists(std::filesystem::symlink_status(temporary)));
   FileDescriptor file = FileDescriptor::create(temporary);
   try {
     file.pwrite_all(bytes.data(), bytes.size(), 0);

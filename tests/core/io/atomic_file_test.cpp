@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "tests/core/io/expect_error.h"
@@ -68,6 +70,15 @@ TEST(FileDescriptor, AFullDiskSaysWhatWasWantedAndWhatIsFree) {
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   EXPECT_EQ(entries(directory), 0U) << "the temporary file is gone";
   EXPECT_GT(free_bytes(directory / "not/yet/there"), 0U);
+}
+
+TEST(AtomicFile, WhatAKilledProcessOfTheSameNumberLeftIsNotInTheWay) {
+  const TemporaryDirectory directory;
+  for (int i = 0; i < 100; ++i) {
+    std::ofstream(directory / fmt::format(".a.{}.{}.tmp", ::getpid(), i)) << "half";
+  }
+  write_file_atomic(directory / "a", "whole");
+  EXPECT_EQ(read_file(directory / "a", 100), "whole");
 }
 
 TEST(AtomicFile, ReplacesWholeOrNotAtAll) {
