@@ -29,8 +29,8 @@ void check(MpiCode code, std::string_view call, std::source_location where) {
 namespace {
 
 // A rank that fails waits this long before it speaks, unless it is rank 0: where all ranks fail alike, rank 0 speaks
-// for all of them and its abort ends the others in the meantime.
-constexpr std::chrono::milliseconds kLetRankZeroSpeak{250};
+// for all of them and its abort ends the others in the meantime, which on a busy machine takes a while.
+constexpr std::chrono::seconds kLetRankZeroSpeak{2};
 
 class MpiWorld final : public World {
  public:
