@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <vector>
@@ -38,13 +40,24 @@ int run(const std::vector<std::string>& words) {
   fail_usage("no command '{}'; `trireme --help` lists them", words[0]);
 }
 
+/// All ranks read the same command line, before they know one another: what is wrong with it is told by the first. The
+/// starters of MPI programs give each its number in the environment.
+bool first_rank_tells(const trireme::Error& error) {
+  if (error.code() != trireme::ExitCode::usage) return false;
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
+    const char* rank = std::getenv(name);
+    if (rank != nullptr) return std::strcmp(rank, "0") != 0;
+  }
+  return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
     return run({argv + 1, argv + argc});
   } catch (const trireme::Error& e) {
-    if (e.what()[0] != '\0') fmt::print(stderr, "trireme: {}\n", e.what());
+    if (e.what()[0] != '\0' && !first_rank_tells(e)) fmt::print(stderr, "trireme: {}\n", e.what());
     return static_cast<int>(e.code());
   } catch (const std::exception& e) {
     fmt::print(stderr, "trireme: {}\n", e.what());
