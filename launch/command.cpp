@@ -10,6 +10,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "core/base/config.h"
 #include "core/base/error.h"
 #include "parallel/parallel.h"
 
@@ -37,7 +38,7 @@ std::optional<po::variables_map> parse_command_line(const CommandLine& line, std
     po::store(po::command_line_parser(words).options(all).positional(positions).run(), values);
     po::notify(values);
   } catch (const po::error& e) {
-    fail_usage("{}\nusage: trireme {}\n`trireme {} --help` lists the options", e.what(), line.usage,
+    fail_usage("{}\nusage: trireme {}\n`trireme {} --help` lists the options", explain(e, shown), line.usage,
                line.usage.substr(0, line.usage.find(' ')));
   }
   if (values.count("help") != 0) {
@@ -47,6 +48,17 @@ std::optional<po::variables_map> parse_command_line(const CommandLine& line, std
     return std::nullopt;
   }
   return values;
+}
+
+std::string explain(const po::error& mistake, const po::options_description& known) {
+  const auto* unknown = dynamic_cast<const po::unknown_option*>(&mistake);
+  if (unknown == nullptr) return mistake.what();
+  std::vector<std::string> names;
+  for (const auto& option : known.options()) names.push_back(option->long_name());
+  auto word = unknown->get_option_name();
+  word.erase(0, word.find_first_not_of('-'));
+  const auto near = nearest(word, names);
+  return near.empty() ? mistake.what() : fmt::format("{}; did you mean '--{}'?", mistake.what(), near);
 }
 
 std::string required(const po::variables_map& values, const std::string& name) {

@@ -2,6 +2,7 @@
 // The commands of the binary: a name, a line for people, a function. What they share on the command line.
 #pragma once
 
+#include <boost/program_options/errors.hpp>
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/variables_map.hpp>
 
@@ -38,6 +39,10 @@ struct CommandLine {
 /// Parses; a mistake throws Error(usage). Nothing is returned when --help was given, and was printed.
 std::optional<boost::program_options::variables_map> parse_command_line(const CommandLine& line,
                                                                         std::span<const std::string> arguments);
+
+/// What is wrong with a command line; for an unknown option with the nearest of those that there are.
+std::string explain(const boost::program_options::error& mistake,
+                    const boost::program_options::options_description& known);
 
 /// The string of a positional argument or option that must be there; otherwise throws Error(usage).
 std::string required(const boost::program_options::variables_map& values, const std::string& name);

@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "data_pipeline/data.h"
+#include "launch/command.h"
 
 namespace trireme {
 namespace po = boost::program_options;
@@ -34,7 +35,7 @@ int synth_command(std::span<const std::string> args) {
     po::store(po::command_line_parser(words).options(all).positional(places).run(), given);
     po::notify(given);
   } catch (const po::error& error) {
-    fail_usage("trireme synth: {} (`trireme synth --help` lists the options)", error.what());
+    fail_usage("trireme synth: {} (`trireme synth --help` lists the options)", explain(error, shown));
   }
   if (given.count("help") != 0) {
     std::ostringstream text;

@@ -18,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "data_pipeline/data.h"
+#include "launch/command.h"
 
 namespace trireme {
 namespace {
@@ -223,7 +224,7 @@ int tokenizer_command(std::span<const std::string> args) {
     const std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
     options::store(options::command_line_parser(rest).options(all).run(), given);
   } catch (const options::error& error) {
-    fail_usage("trireme tokenizer {}: {}", action, error.what());
+    fail_usage("trireme tokenizer {}: {}", action, explain(error, all));
   }
   if (action == "train") return train(given);
   if (action == "encode") return encode(given);
