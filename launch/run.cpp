@@ -31,10 +31,12 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// The data decides the vocabulary when the model leaves it open, and must fit into it otherwise.
-void resolve_vocabulary(LoadedRunConfig& loaded, Problems& problems) {
+/// The data is there and long enough. It decides the vocabulary when the model leaves it open, and must fit into it
+/// otherwise.
+void resolve_data(LoadedRunConfig& loaded, Problems& problems) {
   auto& vocabulary = loaded.config.model.architecture.vocabulary;
   const auto info = describe_loader(loader_config(loaded.config, Split::train));
+  if (loaded.config.data.validation > 0) describe_loader(loader_config(loaded.config, Split::validation));
   const auto needed = static_cast<std::int64_t>(info.vocabulary);
   if (vocabulary == 0) vocabulary = needed;
   if (needed > vocabulary) {
@@ -94,7 +96,7 @@ RunConfig shared_run_config(World& world, const std::string& path, const std::ve
     auto loaded = load_run_config(path, assignments, problems);
     validate(loaded, world.size(), problems);
     problems.raise();
-    resolve_vocabulary(loaded, problems);
+    resolve_data(loaded, problems);
     problems.raise();
     text = to_yaml(loaded.config);
   });
@@ -114,8 +116,8 @@ std::string checkpoint_folder(const RunConfig& config) { return (fs::path(config
 
 RunConfig read_run_folder(const std::string& folder) {
   const auto path = fs::path(folder) / "run.yaml";
-  check(fs::is_regular_file(path), "{} is no run folder: it has no run.yaml; give the run.dir of a training run",
-        folder);
+  check_usage(fs::is_regular_file(path), "{} is no run folder: it has no run.yaml; give the run.dir of a training run",
+              folder);
   auto config = parse_resolved(read_file(path, std::uint64_t{1} << 20U), path);
   config.run.dir = folder;
   return config;

@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 struct TrainOptions {
   std::string config;
   std::vector<std::string> sets;
-  std::string resume = "auto";
+  ResumePolicy resume;
   std::int64_t stop_at = 0;
   bool json = false;
 };
@@ -75,7 +75,7 @@ class TrainingRun {
       const bool stop = agreed_to_stop() || step == options_.stop_at;
       const bool last = step == steps;
       if (last || due(config_.eval.every, step)) validate_now();
-      if (last || stop || due(config_.checkpoint.every, step)) save();
+      if (last || stop || due(config_.checkpoint.every, step)) save(last || stop);
       if (stop && !last) {
         note(fmt::format("stopped after step {} of {}; the same command goes on from there", step, steps));
         return ExitCode::requeue;
@@ -125,18 +125,23 @@ class TrainingRun {
   }
 
   void resume() {
-    const auto state = checkpoints_.load(ResumePolicy::parse(options_.resume));
+    const auto state = checkpoints_.load(options_.resume);
     if (!state) return;
     trainer_.resume(*state);
     note(fmt::format("resumed after step {} of {}", state->step, config_.train.steps));
   }
 
-  void save() {
+  /// With `leaving`, what cannot be saved now never will be: an error. Otherwise training goes on without.
+  void save(bool leaving) {
     tell(trainer_.flush());
     const auto result = checkpoints_.save(trainer_.state());
     note(result.saved ? fmt::format("step {}: checkpoint of {:.1f} MiB", trainer_.state().step,
                                     static_cast<double>(result.bytes) / (1 << 20))
                       : "checkpoint not saved: " + result.message);
+    check(result.saved || !leaving,
+          "the run ends here, and step {} could not be saved (see above); the same command goes on from the newest "
+          "checkpoint in {}",
+          trainer_.state().step, checkpoint_folder(config_));
     if (world_.rank() == 0) draw();
   }
 
@@ -214,7 +219,7 @@ int train_command(std::span<const std::string> arguments) {
   TrainOptions options;
   options.config = required(*values, "config");
   options.sets = set_options(*values);
-  options.resume = required(*values, "resume");
+  options.resume = ResumePolicy::parse(required(*values, "resume"));
   options.stop_at = (*values)["stop-at"].as<std::int64_t>();
   options.json = values->count("json") != 0;
   listen_for_stop();

@@ -156,8 +156,8 @@ bool holds(const std::array<const char*, N>& names, std::string_view name) {
 }  // namespace
 
 Exam load_mmlu(const std::string& folder) {
-  check(fs::is_directory(folder), "no exam folder {}; expected {}/test/SUBJECT_test.csv or {}/test.jsonl", folder,
-        folder, folder);
+  check_usage(fs::is_directory(folder), "no exam folder {}; expected {}/test/SUBJECT_test.csv or {}/test.jsonl", folder,
+              folder, folder);
   Exam exam;
   Splits test;
   for (const auto& [split, suffix] :

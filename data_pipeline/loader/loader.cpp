@@ -39,8 +39,10 @@ std::vector<TokenStream> open_streams(const LoaderConfig& config) {
         streams.front().path(), streams.front().header().tokenizer, streams.front().header().vocabulary,
         streams.front().header().bos, streams.front().header().eos);
     check_usage(stream.tokens() > static_cast<std::uint64_t>(config.sequence),
-                "{} has {} tokens in the {} split; one sample of sequence {} needs {}", stream.path(), stream.tokens(),
-                config.split == Split::train ? "train" : "validation", config.sequence, config.sequence + 1);
+                "{} has {} tokens in the {} split; one sample of sequence {} needs {}{}", stream.path(),
+                stream.tokens(), config.split == Split::train ? "train" : "validation", config.sequence,
+                config.sequence + 1,
+                config.split == Split::train ? "" : "; raise data.validation, or set it to 0 to hold nothing out");
   }
   return streams;
 }
