@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "core/base/error.h"
@@ -45,6 +46,7 @@ Trainer::Trainer(const Parts& parts)
               config_.global_batch, parts_.data.size(), config_.micro_batch);
   model_.params();
   plan_memory();
+  measure_peak();
 }
 
 Trainer::~Trainer() {
@@ -71,6 +73,16 @@ void Trainer::plan_memory() {
   }
   const auto losses = static_cast<std::size_t>(config_.micro_batch * config_.sequence) * sizeof(float);
   host_losses_ = parts_.device.allocate(losses, MemoryKind::pinned);
+}
+
+// Before the first step, while the machine is idle, and on all ranks at the same time: they share its memory. The
+// fastest rank speaks for all, for what slows a measurement down is other people's work.
+void Trainer::measure_peak() {
+  parts_.data.barrier();
+  double fastest[] = {parts_.device.peak_flops(config_.precision)};
+  parts_.data.host_reduce(std::span<double>(fastest), Reduction::max);
+  parts_.tensor.host_reduce(std::span<double>(fastest), Reduction::max);
+  peak_flops_ = fastest[0] * parts_.data.size() * parts_.tensor.size();
 }
 
 Pass Trainer::pass() {
@@ -182,9 +194,8 @@ std::optional<StepMetrics> Trainer::tell(Record& record) {
   m.seconds.total = seconds_between(record.marks[begin], record.marks[updated]);
   const auto tokens = static_cast<double>(config_.global_batch * config_.sequence);
   if (m.seconds.total > 0.0) m.tokens_per_second = tokens / m.seconds.total;
-  const double peak = parts_.device.peak_flops(config_.precision) * parts_.data.size() * parts_.tensor.size();
   const double flops = training_flops_per_token(parts_.architecture, config_.sequence);
-  if (peak > 0.0) m.mfu = flops * m.tokens_per_second / peak;
+  if (peak_flops_ > 0.0) m.mfu = flops * m.tokens_per_second / peak_flops_;
   return m;
 }
 

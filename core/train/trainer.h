@@ -32,7 +32,8 @@ class Trainer {
     Group& tensor;      // ranks that share samples and split matrices
     BatchSource& source;
   };
-  /// Plans and allocates everything that steps need. Throws Error(usage) when the batch does not divide.
+  /// Plans and allocates everything that steps need, and asks the device for its peak; all ranks call. Throws
+  /// Error(usage) when the batch does not divide.
   explicit Trainer(const Parts& parts);
   ~Trainer();
   Trainer(const Trainer&) = delete;
@@ -67,6 +68,7 @@ class Trainer {
   };
 
   void plan_memory();
+  void measure_peak();
   void micro_step(Record& record, std::int64_t index, std::int64_t count, std::int64_t& targets);
   void share_totals(Record& record, std::int64_t targets);
   void mark(Record& record, Mark which);
@@ -82,7 +84,8 @@ class Trainer {
   Slot totals_, hash_;               // [2] f32: sum of losses, targets; [4] i32: 16 bits each of the token hash
   std::unique_ptr<Event> uploaded_;  // the last batch has been read by the device
   std::array<Record, 2> records_;
-  Buffer host_losses_;  // pinned, [B*T] f32, for evaluation
+  Buffer host_losses_;       // pinned, [B*T] f32, for evaluation
+  double peak_flops_ = 0.0;  // of all ranks together
 };
 
 }  // namespace trireme

@@ -8,6 +8,9 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "core/base/error.h"
 #include "kernels/cpu/matmul.h"
@@ -113,9 +116,11 @@ std::int64_t CpuDevice::allocations() const {
 }
 
 double CpuDevice::peak_flops(Dtype dtype) const {
-  const std::lock_guard lock(peak_mutex_);
+  static std::mutex mutex;
+  static std::map<std::pair<Dtype, int>, double> peaks;
+  const std::lock_guard lock(mutex);
   const Dtype measured = dtype == Dtype::bf16 ? Dtype::bf16 : Dtype::f32;
-  double& peak = measured == Dtype::bf16 ? peak_bf16_ : peak_f32_;
+  double& peak = peaks[{measured, threads()}];
   if (peak == 0.0) peak = measure_matmul_flops(measured, threads());
   return peak;
 }

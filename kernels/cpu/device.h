@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "core/base/device.h"
@@ -27,8 +26,9 @@ class CpuDevice : public Device {
   void zero(Stream& stream, void* data, std::size_t bytes) override;
   /// Buffers made by this device plus growths of the kernels' scratch (those of the whole process).
   std::int64_t allocations() const override;
-  /// Not a data sheet's figure: the best of a few oneDNN matrix products of 1024 x 1024 x 1024 in this dtype on this
-  /// device's threads, measured at the first call (about 50 ms) and remembered. Dtypes but bf16 count as fp32.
+  /// Not a data sheet's figure: the best of many short oneDNN matrix products in this dtype on this device's threads,
+  /// measured at the first call (about 0.2 s; call it while nothing else runs) and remembered for the process. Dtypes
+  /// but bf16 count as fp32.
   double peak_flops(Dtype dtype) const override;
 
   int threads() const { return options_.threads; }
@@ -38,9 +38,6 @@ class CpuDevice : public Device {
 
   const CpuOptions options_;
   std::atomic<std::int64_t> allocations_{0};
-  mutable std::mutex peak_mutex_;
-  mutable double peak_f32_ = 0.0;
-  mutable double peak_bf16_ = 0.0;
 };
 
 }  // namespace trireme::cpu

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <limits>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -140,21 +139,29 @@ void Matmul::run(const ProductShape& shape, const ProductMemory& data) {
 }
 
 double measure_matmul_flops(Dtype dtype, int threads) {
-  constexpr std::int64_t kSize = 1024;
-  constexpr int kRounds = 5;  // the first makes the primitive
-  const std::size_t count = static_cast<std::size_t>(kSize * kSize) * 4;
+  // Short products, many times: on a machine with other work, some of them run undisturbed. Small ones fit between two
+  // turns of a busy core, large ones tell what many cores can do.
+  constexpr std::int64_t kSizes[] = {256, 512, 1024};
+  constexpr std::chrono::milliseconds kEach{60};
+  constexpr int kLeast = 5;  // the first makes the primitive
+  const auto count = static_cast<std::size_t>(kSizes[2] * kSizes[2]) * sizeof(float);
   std::vector<std::byte> a(count), b(count), y(count);
   Matmul matmul;
-  const ProductShape shape{
-      .rows = kSize, .inner = kSize, .columns = kSize, .input = dtype, .output = dtype, .threads = threads};
-  double best = std::numeric_limits<double>::max();
-  for (int round = 0; round < kRounds; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    matmul.run(shape, {.y = y.data(), .a = a.data(), .b = b.data()});
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    best = std::min(best, elapsed.count());
+  double best = 0.0;
+  for (const std::int64_t size : kSizes) {
+    const ProductShape shape{
+        .rows = size, .inner = size, .columns = size, .input = dtype, .output = dtype, .threads = threads};
+    const auto begin = std::chrono::steady_clock::now();
+    auto end = begin;
+    for (int round = 0; round < kLeast || end - begin < kEach; ++round) {
+      const auto start = std::chrono::steady_clock::now();
+      matmul.run(shape, {.y = y.data(), .a = a.data(), .b = b.data()});
+      end = std::chrono::steady_clock::now();
+      const double seconds = std::chrono::duration<double>(end - start).count();
+      best = std::max(best, 2.0 * static_cast<double>(size * size * size) / seconds);
+    }
   }
-  return 2.0 * static_cast<double>(kSize * kSize * kSize) / best;
+  return best;
 }
 
 }  // namespace trireme::cpu

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <mutex>
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
@@ -280,6 +281,22 @@ TEST(Trainer, MetricsComeOneStepLate) {
   ASSERT_TRUE(second);
   EXPECT_EQ(second->step, 2);
   EXPECT_FALSE(rig.trainer.flush());
+}
+
+TEST(Trainer, RanksAgreeOnThePeakThatTheyAreMeasuredAgainst) {
+  std::vector<double> peaks;
+  std::mutex mutex;
+  run_thread_ranks(3, [&](Group& data) {
+    const TrainerConfig config = tiny_config();
+    auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
+    TrainerRig rig(tiny(), config, tiny_optimizer(), data, batches);
+    for (const StepMetrics& m : rig.run(3)) {
+      const std::lock_guard lock(mutex);
+      peaks.push_back(training_flops_per_token(tiny(), config.sequence) * m.tokens_per_second / m.mfu);
+    }
+  });
+  ASSERT_EQ(peaks.size(), 9U);
+  for (const double peak : peaks) EXPECT_NEAR(peak, peaks[0], 1e-12 * peaks[0]);  // a few roundings of doubles
 }
 
 TEST(Trainer, AnErrorOnTheStreamEndsTheNextStepInsteadOfOldMetricsBeingToldAgain) {
