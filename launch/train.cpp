@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -92,8 +93,8 @@ class TrainingRun {
             {"step", trainer_.state().step},
             {"steps", config_.train.steps},
             {"tokens", trainer_.state().tokens},
-            {"loss_first", curve.front().loss},
-            {"loss_last", curve.back().loss},
+            {"loss_first", curve.empty() ? nlohmann::json() : nlohmann::json(curve.front().loss)},
+            {"loss_last", curve.empty() ? nlohmann::json() : nlohmann::json(curve.back().loss)},
             {"validation_loss", validation_loss_ ? nlohmann::json(*validation_loss_) : nlohmann::json()},
             {"parameters", engine_.table.count()},
             {"ranks", world_.size()}};
@@ -156,9 +157,11 @@ class TrainingRun {
 
   void tell(const std::optional<StepMetrics>& metrics) {
     if (!metrics) return;
-    check(std::isfinite(metrics->loss),
-          "the loss of step {} is {}: the run has diverged; lower optimizer.lr or go back to a checkpoint before it",
-          metrics->step, metrics->loss);
+    // A gradient that is not finite has spoilt the parameters already: they must not be saved.
+    check(std::isfinite(metrics->loss) && std::isfinite(metrics->grad_norm),
+          "step {} has loss {} and gradient norm {}: the run has diverged; lower optimizer.lr or go back to a "
+          "checkpoint before it",
+          metrics->step, metrics->loss, metrics->grad_norm);
     if (world_.rank() != 0) return;
     metrics_->write(*metrics);
     progress_.update(*metrics);
@@ -173,10 +176,12 @@ class TrainingRun {
   void validate_now() {
     tell(trainer_.flush());
     if (!held_out_) return;
-    validation_loss_ = trainer_.evaluate(*held_out_, config_.eval.samples);
+    // Beyond one pass over what is held out, samples would only be counted again.
+    const auto samples = std::min(config_.eval.samples, held_out_->samples_per_epoch());
+    validation_loss_ = trainer_.evaluate(*held_out_, samples);
     const auto step = trainer_.state().step;
-    if (world_.rank() == 0) metrics_->write_validation(step, *validation_loss_, config_.eval.samples);
-    note(fmt::format("step {}: validation loss {:.4f} over {} samples", step, *validation_loss_, config_.eval.samples));
+    if (world_.rank() == 0) metrics_->write_validation(step, *validation_loss_, samples);
+    note(fmt::format("step {}: validation loss {:.4f} over {} samples", step, *validation_loss_, samples));
   }
 
   World& world_;
