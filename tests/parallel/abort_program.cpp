@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program whose ranks fail as told, for the test of how a job ends: abort_program one|all|quiet.
+// A program whose ranks fail as told, for the test of how a job ends: abort_program one|all|stubborn|quiet.
+#include <csignal>
 #include <stdexcept>
 #include <string>
 
@@ -11,7 +12,8 @@ int main(int argc, char** argv) {
   const std::string how = argc > 1 ? argv[1] : "";
   try {
     const auto axis = world->replica_group({.replica = world->size()});
-    if (how == "all") trireme::fail_usage("nobody can go on");
+    if (how == "stubborn") std::signal(SIGTERM, [](int) {});  // as a program that saves on request
+    if (how == "all" || how == "stubborn") trireme::fail_usage("nobody can go on");
     if (how == "one") {
       trireme::check(world->rank() != 1, "the disk of this rank is gone");
       axis->barrier();  // for ever: rank 1 does not come

@@ -40,10 +40,12 @@ TEST(Abort, EndsAllRanksWhenOneFails) {
 }
 
 TEST(Abort, IsSaidOnceWhenAllRanksFailAlike) {
-  const Outcome outcome = run("all");
-  EXPECT_EQ(outcome.code, 2) << outcome.output;
-  EXPECT_EQ(occurrences(outcome.output, "nobody can go on"), 1U) << outcome.output;
-  EXPECT_EQ(occurrences(outcome.output, "rank 0 of 3 on "), 1U) << outcome.output;
+  for (const char* how : {"all", "stubborn"}) {
+    const Outcome outcome = run(how);
+    EXPECT_EQ(outcome.code, 2) << outcome.output;
+    EXPECT_EQ(occurrences(outcome.output, "nobody can go on"), 1U) << outcome.output;
+    EXPECT_EQ(occurrences(outcome.output, "rank 0 of 3 on "), 1U) << outcome.output;
+  }
 }
 
 TEST(Abort, IsNotHowAGoodJobEnds) {
