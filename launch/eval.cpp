@@ -5,6 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <exception>
 #include <filesystem>
 
 #include "core/base/error.h"
@@ -37,6 +41,22 @@ struct Sheet {
   std::string prompts;                   // with `dump`: length and bytes of each
 };
 
+void dump_prompt(const std::string& prompt, std::string& out) {
+  auto length = static_cast<std::uint64_t>(prompt.size());
+  for (int byte = 0; byte < 8; ++byte, length >>= 8U) out += static_cast<char>(length & 0xffU);
+  out += prompt;
+}
+
+/// The pairs of a question; an error says which question.
+std::vector<TokenPair> pairs_of(const Tokenizer& tokenizer, const std::string& prompt, const Question& question,
+                                const PairRules& rules, const Answer& answer) {
+  try {
+    return encode_pairs(tokenizer, prompt, mmlu_continuations(question), rules);
+  } catch (const Error& e) {
+    throw Error(fmt::format("question {} of {}: {}", answer.index, answer.subject, e.what()), e.code(), e.where());
+  }
+}
+
 Sheet make_sheet(const Exam& exam, const Tokenizer& tokenizer, const PairRules& rules, std::int64_t shots, bool dump) {
   Sheet sheet;
   for (const auto& subject : exam.subjects) {
@@ -44,21 +64,16 @@ Sheet make_sheet(const Exam& exam, const Tokenizer& tokenizer, const PairRules& 
     for (const auto& question : subject.test) {
       const auto prompt = mmlu_prompt(subject, question, shots);
       Answer answer{subject.name, index++, {}, question.answer, 0, false, false};
-      const auto letters = mmlu_continuations(question);
-      for (const auto& letter : letters) {
-        auto pair = encode_pair(tokenizer, prompt, letter, rules);
+      auto pairs = pairs_of(tokenizer, prompt, question, rules, answer);
+      for (auto& pair : pairs) {
         answer.tokens = std::max(answer.tokens, static_cast<std::int64_t>(pair.tokens.size()) - 1);
         answer.truncated = answer.truncated || pair.truncated;
         answer.fallback = answer.fallback || pair.fallback;
         sheet.requests.push_back({std::move(pair.tokens), pair.continuation});
       }
-      sheet.requests_of.push_back(letters.size());
+      sheet.requests_of.push_back(pairs.size());
       sheet.answers.push_back(std::move(answer));
-      if (dump) {
-        auto length = static_cast<std::uint64_t>(prompt.size());
-        for (int byte = 0; byte < 8; ++byte, length >>= 8U) sheet.prompts += static_cast<char>(length & 0xffU);
-        sheet.prompts += prompt;
-      }
+      if (dump) dump_prompt(prompt, sheet.prompts);
     }
   }
   return sheet;
@@ -69,6 +84,9 @@ void fill_in(Sheet& sheet, const std::vector<Likelihood>& likelihoods) {
   for (std::size_t i = 0; i < sheet.answers.size(); ++i) {
     for (std::size_t k = 0; k < sheet.requests_of[i]; ++k) {
       sheet.answers[i].scores.push_back(likelihoods[at++].log_prob);
+      check(std::isfinite(sheet.answers[i].scores.back()),
+            "question {} of {} scores {}: the parameters hold NaN or infinity", sheet.answers[i].index,
+            sheet.answers[i].subject, sheet.answers[i].scores.back());
     }
   }
 }
@@ -89,68 +107,118 @@ PairRules rules_of(const Tokenizer& tokenizer, const Architecture& architecture)
   return rules;
 }
 
+/// Where the parameters come from: the newest checkpoint, one of them, or nowhere.
+std::string checkpoint_of(const RunConfig& config, const EvalOptions& options) {
+  const auto folder = checkpoint_folder(config);
+  if (options.untrained) return "";
+  const auto all = fs::is_directory(folder) ? list_checkpoints(folder) : std::vector<CheckpointEntry>();
+  check_usage(!all.empty(), "{} has no checkpoint yet; --untrained examines the parameters before the first step",
+              options.run);
+  if (options.step < 0) return folder;
+  const auto hit =
+      std::find_if(all.begin(), all.end(), [&](const CheckpointEntry& e) { return e.step == options.step; });
+  check_usage(hit != all.end(), "{} has no checkpoint of step {}", folder, options.step);
+  return hit->path;
+}
+
 /// Puts the wanted parameters into the store; returns the step that they are of.
-std::int64_t load_parameters(World& world, const RunConfig& config, Engine& engine, const EvalOptions& options) {
-  if (options.untrained) {
+std::int64_t load_parameters(World& world, const RunConfig& config, Engine& engine, const std::string& checkpoint) {
+  if (checkpoint.empty()) {
     initialise(engine.table, *engine.store, *engine.device, *engine.stream, config.train.seed);
     return 0;
   }
-  auto path = checkpoint_folder(config);
-  if (options.step >= 0) {
-    const auto all = list_checkpoints(path);
-    const auto hit =
-        std::find_if(all.begin(), all.end(), [&](const CheckpointEntry& e) { return e.step == options.step; });
-    check_usage(hit != all.end(), "{} has no checkpoint of step {}", path, options.step);
-    path = hit->path;
-  }
-  return load_weights(path, checkpoint_parts(world, engine)).train.step;
+  return load_weights(checkpoint, checkpoint_parts(world, engine)).train.step;
 }
 
-int evaluate(World& world, const EvalOptions& options) {
+/// What every rank reads for itself, from the same files.
+struct Preparation {
   RunConfig config;
-  std::string tokenizer_path;
-  Exam exam;
-  on_rank_zero(world, [&] {
-    check_usage(options.task == "mmlu", "no task '{}'; there is mmlu", options.task);
-    config = read_run_folder(options.run);
-    tokenizer_path = tokenizer_of(options);
-    exam = load_mmlu(options.data);
-  });
-  if (world.rank() != 0) {
-    config = read_run_folder(options.run);
-    tokenizer_path = tokenizer_of(options);
-    exam = load_mmlu(options.data);
-  }
-  const auto& architecture = config.model.architecture;
+  std::string checkpoint;
+  std::string split;
+  Sheet sheet;
+};
+
+Preparation prepare(const EvalOptions& options, bool dump) {
+  check_usage(options.task == "mmlu", "no task '{}'; there is: mmlu", options.task);
+  check_usage(options.shots >= 0, "--shots {} is negative", options.shots);
+  check_usage(options.step >= -1, "--step {} is negative", options.step);
+  check_usage(!options.untrained || options.step < 0, "--untrained and --step {} exclude one another", options.step);
+  Preparation made;
+  made.config = read_run_folder(options.run);
+  made.checkpoint = checkpoint_of(made.config, options);
+  const auto tokenizer_path = tokenizer_of(options);
+  const auto exam = load_mmlu(options.data);
+  const auto& architecture = made.config.model.architecture;
   const auto tokenizer = Tokenizer::load(tokenizer_path);
   check(static_cast<std::int64_t>(tokenizer.vocab_size()) <= architecture.vocabulary,
         "{} has {} tokens, but the model of {} has a vocabulary of {}; give the run's own tokenizer", tokenizer_path,
         tokenizer.vocab_size(), options.run, architecture.vocabulary);
+  made.split = exam.split;
+  made.sheet = make_sheet(exam, tokenizer, rules_of(tokenizer, architecture), options.shots, dump);
+  return made;
+}
 
-  Engine engine(world, architecture, {.replica = world.size()}, config.train.precision, config.cpu.threads,
-                config.cpu.inline_streams);
-  const auto step = load_parameters(world, config, engine, options);
+/// All ranks prepare at once. What is wrong with the files is wrong for all, and said once, by rank 0; what is wrong
+/// for another rank only is said by that one.
+Preparation prepare_together(World& world, const EvalOptions& options) {
+  Preparation made;
+  std::exception_ptr problem;
+  try {
+    made = prepare(options, world.rank() == 0 && !options.dump_prompts.empty());
+  } catch (const std::exception&) {
+    problem = std::current_exception();
+  }
+  on_rank_zero(world, [&] {
+    if (problem) std::rethrow_exception(problem);
+    if (!options.dump_prompts.empty()) write_file_atomic(options.dump_prompts, made.sheet.prompts);
+  });
+  if (problem) std::rethrow_exception(problem);
+  return made;
+}
 
-  auto sheet = make_sheet(exam, tokenizer, rules_of(tokenizer, architecture), options.shots,
-                          world.rank() == 0 && !options.dump_prompts.empty());
-  if (world.rank() == 0 && !options.dump_prompts.empty()) write_file_atomic(options.dump_prompts, sheet.prompts);
-  Scorer scorer({.architecture = architecture,
-                 .dtype = config.train.precision,
-                 .device = *engine.device,
-                 .ops = *engine.ops,
-                 .stream = *engine.stream,
-                 .store = *engine.store,
-                 .data = *engine.replicas,
-                 .tensor = *engine.tensor});
-  const bool terminal = isatty(STDERR_FILENO) != 0 && world.rank() == 0;
-  fill_in(sheet, scorer.score(sheet.requests, [&](std::int64_t done, std::int64_t all) {
-    if (terminal) fmt::print(stderr, "\rexam: {} of {} batches\x1b[K{}", done, all, done >= all ? "\n" : "");
-  }));
-  if (world.rank() != 0) return 0;
+using Clock = std::chrono::steady_clock;
 
-  const auto report = report_of(sheet.answers, options.categories);
-  const auto title = fmt::format("{} ({}-shot, {} split, step {})", options.task, options.shots, exam.split, step);
-  fmt::print(options.json ? stderr : stdout, "{}", to_table(report, title));
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// How far the exam is: a line that is rewritten on a terminal, a line every half minute elsewhere.
+class ExamProgress {
+ public:
+  void update(std::int64_t done, std::int64_t all) {
+    const auto now = seconds_since(start_);
+    if (!terminal_ && now - last_ < kEvery) return;
+    last_ = now;
+    const auto left = std::llround(now * static_cast<double>(all - done) / static_cast<double>(done));
+    fmt::print(stderr, "{}exam: {:.0f} %, {:.0f} tokens/s, ETA {}m {:02}s{}", terminal_ ? "\r" : "",
+               100.0 * static_cast<double>(done) / static_cast<double>(all), static_cast<double>(done) / now, left / 60,
+               left % 60, !terminal_ ? "\n" : (done >= all ? "\x1b[K\n" : "\x1b[K"));
+    std::fflush(stderr);
+  }
+
+ private:
+  static constexpr double kEvery = 30.0;  // seconds
+  const bool terminal_ = isatty(STDERR_FILENO) != 0;
+  const Clock::time_point start_ = Clock::now();
+  double last_ = 0.0;
+};
+
+/// How long the scoring took, with the tokens of one input for each question.
+nlohmann::json speed_of(const Sheet& sheet, double seconds) {
+  std::int64_t tokens = 0;
+  for (const auto& answer : sheet.answers) tokens += answer.tokens;
+  return {{"seconds", seconds},
+          {"tokens", tokens},
+          {"questions_per_second", static_cast<double>(sheet.answers.size()) / seconds},
+          {"tokens_per_second", static_cast<double>(tokens) / seconds}};
+}
+
+void write_results(const EvalOptions& options, const Preparation& made, std::int64_t step,
+                   const nlohmann::json& speed) {
+  const auto report = report_of(made.sheet.answers, options.categories);
+  const auto title = fmt::format("{} ({}-shot, {} split, step {})", options.task, options.shots, made.split, step);
+  auto* people = options.json ? stderr : stdout;
+  fmt::print(people, "{}{:.1f} s, {:.1f} questions/s, {:.0f} tokens/s\n", to_table(report, title),
+             speed["seconds"].get<double>(), speed["questions_per_second"].get<double>(),
+             speed["tokens_per_second"].get<double>());
   const auto base =
       options.out.empty()
           ? (fs::path(options.run) / "eval" / fmt::format("{}_{}shot_step{}", options.task, options.shots, step))
@@ -158,17 +226,44 @@ int evaluate(World& world, const EvalOptions& options) {
           : options.out;
   fs::create_directories(fs::absolute(base).parent_path());
   std::string lines;
-  for (const auto& answer : sheet.answers) lines += to_json_text(answer) + "\n";
+  for (const auto& answer : made.sheet.answers) lines += to_json_text(answer) + "\n";
   write_file_atomic(base + ".jsonl", lines);
   auto json = nlohmann::json::parse(to_json_text(report));
   json.update(
-      {{"task", options.task}, {"shots", options.shots}, {"split", exam.split}, {"step", step}, {"run", options.run}});
+      {{"task", options.task}, {"shots", options.shots}, {"split", made.split}, {"step", step}, {"run", options.run}});
+  json.update(speed);
   write_file_atomic(base + ".json", json.dump(1) + "\n");
   if (options.json) {
     fmt::print("{}\n", json.dump());
   } else {
     fmt::print("written: {}.json, {}.jsonl\n", base, base);
   }
+}
+
+int evaluate(World& world, const EvalOptions& options) {
+  auto made = prepare_together(world, options);
+  const auto& config = made.config;
+  Engine engine(world, config.model.architecture, {.replica = world.size()}, config.train.precision, config.cpu.threads,
+                config.cpu.inline_streams);
+  const auto step = load_parameters(world, config, engine, made.checkpoint);
+  Scorer scorer({.architecture = config.model.architecture,
+                 .dtype = config.train.precision,
+                 .device = *engine.device,
+                 .ops = *engine.ops,
+                 .stream = *engine.stream,
+                 .store = *engine.store,
+                 .data = *engine.replicas,
+                 .tensor = *engine.tensor});
+  ExamProgress progress;
+  const auto start = Clock::now();
+  const auto likelihoods = scorer.score(made.sheet.requests, [&](std::int64_t done, std::int64_t all) {
+    if (world.rank() == 0) progress.update(done, all);
+  });
+  const auto speed = speed_of(made.sheet, seconds_since(start));
+  on_rank_zero(world, [&] {
+    fill_in(made.sheet, likelihoods);
+    write_results(options, made, step, speed);
+  });
   return 0;
 }
 
@@ -196,7 +291,6 @@ int eval_command(std::span<const std::string> arguments) {
   options.task = required(*values, "tasks");
   options.data = required(*values, "data");
   options.shots = (*values)["shots"].as<std::int64_t>();
-  check_usage(options.shots >= 0, "--shots {} is negative", options.shots);
   options.step = (*values)["step"].as<std::int64_t>();
   options.untrained = values->count("untrained") != 0;
   options.tokenizer = required(*values, "tokenizer");

@@ -161,4 +161,16 @@ void Model::logits(const Pass& pass, ParamStore& store, std::int64_t first_row, 
             [&](const Head::Tensors& weights, const Tensor& x) { head_.logits(pass, weights, x, first_row, out); });
 }
 
+void Model::gather(const Pass& pass, Device& device, std::span<const std::int64_t> rows) {
+  const Tensor x = residual(pass.plan, head_block() - 1);
+  std::int64_t to = 0;
+  for (const auto from : rows) {
+    // A row never moves onto one that is still to be read: rows[to] >= to.
+    check(from >= to && from < x.shape[0] && (to == 0 || from > rows[static_cast<std::size_t>(to) - 1]),
+          "row {} of {} to gather is out of order", from, x.shape[0]);
+    if (from != to) device.copy(pass.stream, x.rows(to, 1).data, x.rows(from, 1).data, x.rows(from, 1).bytes());
+    ++to;
+  }
+}
+
 }  // namespace trireme

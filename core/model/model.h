@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/model/architecture.h"
@@ -47,6 +48,9 @@ class Model {
   Scores score(const Pass& pass, ParamStore& store);
   /// After forward(): out [n, V] f32 becomes the logits of rows [first_row, first_row + n).
   void logits(const Pass& pass, ParamStore& store, std::int64_t first_row, const Tensor& out);
+  /// After forward(), once: moves the given rows of the batch [B * T], in ascending order, to the front, so that
+  /// logits() counts in them: few rows far apart need one product.
+  void gather(const Pass& pass, Device& device, std::span<const std::int64_t> rows);
 
  private:
   int head_block() const { return static_cast<int>(layers_.size()) + 1; }

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <numeric>
-#include <string>
 
 #include "core/base/error.h"
 #include "core/model/model.h"
@@ -36,23 +36,32 @@ std::int64_t padded(std::int64_t length, std::int64_t context) {
   return std::min(size, context);
 }
 
-/// log softmax(logits)[target] over `vocabulary` columns, and whether no other column is larger.
-Likelihood likelihood_of(const float* logits, std::int64_t vocabulary, std::int32_t target) {
-  const auto* end = logits + vocabulary;
-  const auto* best = std::max_element(logits, end);
-  double sum = 0.0;
-  for (const auto* l = logits; l != end; ++l) sum += std::exp(static_cast<double>(*l) - static_cast<double>(*best));
-  return {static_cast<double>(logits[target]) - static_cast<double>(*best) - std::log(sum), best - logits == target};
-}
+/// The largest of a row of logits, and the log of the sum of their exponentials relative to it.
+struct Normaliser {
+  Normaliser(const float* logits, std::int64_t vocabulary)
+      : best(std::max_element(logits, logits + vocabulary) - logits), largest(static_cast<double>(logits[best])) {
+    double sum = 0.0;
+    for (const auto* l = logits; l != logits + vocabulary; ++l) sum += std::exp(static_cast<double>(*l) - largest);
+    log_sum = std::log(sum);
+  }
+
+  std::int64_t best;
+  double largest;
+  double log_sum;
+};
+
+constexpr std::int64_t kLogitRows = 128;  // of one product with the head's matrix
+
+}  // namespace
 
 /// A batch of one shape: the model planned for it, and pinned memory to fill and to read.
-class ScoringPass {
+class Scorer::ScoringPass {
  public:
-  ScoringPass(const Scorer::Parts& parts, std::int64_t rows, std::int64_t time, std::int64_t logit_rows)
+  ScoringPass(const Scorer::Parts& parts, std::int64_t rows, std::int64_t time)
       : parts_(parts), model_(parts.architecture), plan_(Saving::none) {
     model_.params();
     model_.plan(plan_, {.batch = rows, .time = time, .dtype = parts.dtype});
-    logits_ = plan_.stream("logits", Dtype::f32, {logit_rows, parts.architecture.vocabulary});
+    logits_ = plan_.stream("logits", Dtype::f32, {std::min(kLogitRows, rows * time), parts.architecture.vocabulary});
     plan_.commit(parts.device);
     model_.load_constants(parts.device, parts.stream, plan_);
     const auto bytes = static_cast<std::size_t>(rows * time) * sizeof(std::int32_t);
@@ -68,14 +77,23 @@ class ScoringPass {
     model_.batch().upload(parts_.device, parts_.stream, plan_, batch_);
     model_.forward(pass(), parts_.store);
   }
-  /// Host logits of rows [first, first + count) of the flattened batch.
-  const float* logits(std::int64_t first, std::int64_t count) {
-    const auto out = plan_[logits_].rows(0, count);
-    model_.logits(pass(), parts_.store, first, out);
-    parts_.device.copy(parts_.stream, host_logits_.data(), out.data, out.bytes());
-    parts_.stream.synchronize();
-    return static_cast<const float*>(host_logits_.data());
+  /// Runs use(i, logits) on the host logits [vocabulary] of the i-th of the given rows of the flattened batch, in
+  /// ascending order; once after forward().
+  template <class Use>
+  void for_logits(std::span<const std::int64_t> rows, const Use& use) {
+    model_.gather(pass(), parts_.device, rows);
+    const auto all = static_cast<std::int64_t>(rows.size());
+    const auto vocabulary = parts_.architecture.vocabulary;
+    for (std::int64_t first = 0; first < all; first += kLogitRows) {
+      const auto out = plan_[logits_].rows(0, std::min(kLogitRows, all - first));
+      model_.logits(pass(), parts_.store, first, out);
+      parts_.device.copy(parts_.stream, host_logits_.data(), out.data, out.bytes());
+      parts_.stream.synchronize();
+      const auto* host = static_cast<const float*>(host_logits_.data());
+      for (std::int64_t i = 0; i < out.shape[0]; ++i) use(static_cast<std::size_t>(first + i), host + i * vocabulary);
+    }
   }
+  bool has_shape(std::int64_t rows, std::int64_t time) const { return batch_.tokens.shape == Shape{rows, time}; }
 
  private:
   Pass pass() const {
@@ -95,8 +113,6 @@ class ScoringPass {
   Batch batch_;
   Buffer host_logits_;
 };
-
-}  // namespace
 
 std::vector<Scorer::Row> Scorer::distinct_rows(std::span<const ScoreRequest> requests) const {
   std::vector<std::size_t> order(requests.size());
@@ -130,38 +146,40 @@ std::vector<Scorer::Row> Scorer::distinct_rows(std::span<const ScoreRequest> req
   return rows;
 }
 
-void Scorer::score_batch(std::span<const ScoreRequest> requests, std::span<const Row> rows, std::int64_t time,
+void Scorer::score_batch(std::span<const ScoreRequest> requests, std::span<const Row> rows, ScoringPass& pass,
                          std::vector<Likelihood>& out) const {
-  std::int64_t most = 1;
-  for (const auto& row : rows) most = std::max(most, row.length - row.first_scored);
-  ScoringPass pass(parts_, static_cast<std::int64_t>(rows.size()), time, most);
   auto& batch = pass.batch();
+  const auto time = batch.tokens.shape[1];
   std::memset(batch.tokens.data, 0, batch.tokens.bytes());
   std::memset(batch.targets.data, 0xff, batch.targets.bytes());  // -1: nothing to predict
+  struct Place {
+    const Row* row;
+    std::int64_t at;
+  };
+  std::vector<Place> places;
+  std::vector<std::int64_t> scored;  // the places' rows of the flattened batch
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto input = input_of(requests[rows[r].requests.front()]);
     std::copy(input.begin(), input.end(), batch.tokens.as<std::int32_t>() + r * static_cast<std::size_t>(time));
     auto* positions = batch.positions.as<std::int32_t>() + r * static_cast<std::size_t>(time);
     std::iota(positions, positions + time, 0);
+    for (auto at = rows[r].first_scored; at < rows[r].length; ++at) {
+      places.push_back({&rows[r], at});
+      scored.push_back(static_cast<std::int64_t>(r) * time + at);
+    }
+    for (const auto i : rows[r].requests) out[i] = {0.0, true};
   }
   pass.forward();
-  const auto vocabulary = parts_.architecture.vocabulary;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    const auto& row = rows[r];
-    const auto* logits =
-        pass.logits(static_cast<std::int64_t>(r) * time + row.first_scored, row.length - row.first_scored);
-    for (const auto i : row.requests) {
-      const auto& request = requests[i];
-      Likelihood sum{0.0, true};
-      for (auto at = row.length - request.continuation; at < row.length; ++at) {
-        const auto one = likelihood_of(logits + (at - row.first_scored) * vocabulary, vocabulary,
-                                       request.tokens[static_cast<std::size_t>(at) + 1]);
-        sum.log_prob += one.log_prob;
-        sum.greedy = sum.greedy && one.greedy;
-      }
-      out[i] = sum;
+  pass.for_logits(scored, [&](std::size_t p, const float* logits) {
+    const auto& [row, at] = places[p];
+    const Normaliser normaliser(logits, parts_.architecture.vocabulary);
+    for (const auto i : row->requests) {
+      if (at < row->length - requests[i].continuation) continue;
+      const auto target = requests[i].tokens[static_cast<std::size_t>(at) + 1];
+      out[i].log_prob += static_cast<double>(logits[target]) - normaliser.largest - normaliser.log_sum;
+      out[i].greedy = out[i].greedy && normaliser.best == target;
     }
-  }
+  });
 }
 
 std::vector<Likelihood> Scorer::score(std::span<const ScoreRequest> requests,
@@ -184,10 +202,21 @@ std::vector<Likelihood> Scorer::score(std::span<const ScoreRequest> requests,
   }
   std::vector<Likelihood> mine(requests.size());
   const auto size = static_cast<std::size_t>(parts_.data.size());
-  for (auto i = static_cast<std::size_t>(parts_.data.rank()); i < pieces.size(); i += size) {
-    score_batch(requests, std::span(rows).subspan(pieces[i].begin, pieces[i].end - pieces[i].begin), pieces[i].time,
-                mine);
-    if (progress) progress(static_cast<std::int64_t>(i / size) + 1, static_cast<std::int64_t>(pieces.size() / size));
+  const auto first = static_cast<std::size_t>(parts_.data.rank());
+  const auto tokens_of = [](const Piece& p) { return static_cast<std::int64_t>(p.end - p.begin) * p.time; };
+  std::int64_t all = 0;
+  for (auto i = first; i < pieces.size(); i += size) all += tokens_of(pieces[i]);
+  std::int64_t done = 0;
+  std::unique_ptr<ScoringPass> pass;  // as long as batches have its shape
+  for (auto i = first; i < pieces.size(); i += size) {
+    const auto piece = std::span(rows).subspan(pieces[i].begin, pieces[i].end - pieces[i].begin);
+    if (!pass || !pass->has_shape(static_cast<std::int64_t>(piece.size()), pieces[i].time)) {
+      pass.reset();  // the old one's memory goes first
+      pass = std::make_unique<ScoringPass>(parts_, static_cast<std::int64_t>(piece.size()), pieces[i].time);
+    }
+    score_batch(requests, piece, *pass, mine);
+    done += tokens_of(pieces[i]);
+    if (progress) progress(done, all);
   }
   // Each request was scored by one rank; the others' zeros do not change the bits of a sum.
   std::vector<double> values;

@@ -44,14 +44,16 @@ class Scorer {
   explicit Scorer(const Parts& parts, std::int64_t tokens_per_batch = 4096)
       : parts_(parts), tokens_per_batch_(tokens_per_batch) {}
 
-  /// The likelihoods in the order of the requests, on every rank. `progress(done, all)` counts batches of this rank.
+  /// The likelihoods in the order of the requests, on every rank. `progress(done, all)` counts this rank's tokens, with
+  /// padding, after each batch.
   std::vector<Likelihood> score(std::span<const ScoreRequest> requests,
                                 const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
  private:
   struct Row;
+  class ScoringPass;
   std::vector<Row> distinct_rows(std::span<const ScoreRequest> requests) const;
-  void score_batch(std::span<const ScoreRequest> requests, std::span<const Row> rows, std::int64_t time,
+  void score_batch(std::span<const ScoreRequest> requests, std::span<const Row> rows, ScoringPass& pass,
                    std::vector<Likelihood>& out) const;
 
   const Parts parts_;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,9 +27,15 @@ struct PairRules {
   std::optional<std::uint32_t> empty_prefix;  // stands for an empty context: BOS, else EOS
 };
 
+/// The pairs of one context with each continuation; the context is encoded once.
+///
 /// White space at the end of the context moves to the continuation; the continuation's tokens are those of the whole
 /// text beyond the context's own; the input is cut from the left to max_tokens + 1 tokens and never loses a token of
 /// the continuation. Throws Error when the continuation alone is too long, or when an empty context has no prefix.
+/// A context that spells the BOS of the rules at its begin does not get a second one.
+std::vector<TokenPair> encode_pairs(const Tokenizer& tokenizer, std::string_view context,
+                                    std::span<const std::string> continuations, const PairRules& rules);
+/// One of them.
 TokenPair encode_pair(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation,
                       const PairRules& rules);
 
