@@ -82,9 +82,10 @@ TEST_F(Route, BothFamiliesTrainAndSitTheExamWithTheSameAnswersOnAnyRanks) {
     nlohmann::json report;
     for (const int n : {1, 2, 3}) {
       const auto out = dir + "/exam" + std::to_string(n);
-      const auto json = only_json(
+      auto json = only_json(
           ranks(n, {"eval", dir, "--tasks", "mmlu", "--data", "world/exam", "--shots", "0", "--out", out, "--json"}));
       const auto lines = read_text(path(out + ".jsonl"));
+      for (const auto* time : {"seconds", "questions_per_second", "tokens_per_second"}) json.erase(time);
       EXPECT_EQ(json.at("micro").at("questions"), count(lines, "\n"));
       EXPECT_EQ(json.at("answers_hash").get<std::string>().size(), 32U);
       if (n == 1) {
