@@ -9,7 +9,7 @@ usage() {
 usage: bash launch/quickstart.sh [--dir DIR] [--ranks N] [--json] [--help]
 
   --dir DIR    where everything is written (default runs/quickstart); removed first if this script made it
-  --ranks N    MPI ranks (default 2)
+  --ranks N    MPI ranks: 1, 2, 4, 8, 16 or 32 (default 2)
   --json       end with one JSON object on stdout; everything else goes to stderr
   --help       this text
 TEXT
@@ -29,6 +29,8 @@ while [ $# -gt 0 ]; do
     *) echo "quickstart: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
   esac
 done
+
+case "$ranks" in 1|2|4|8|16|32) ;; *) echo "quickstart: --ranks $ranks; expected 1, 2, 4, 8, 16 or 32" >&2; exit 2 ;; esac
 
 started=$SECONDS
 invoked=$PWD
@@ -67,17 +69,17 @@ $trireme synth "$dir/world" --documents 40000 --seed 1
 step "A tokenizer of its own"
 $trireme tokenizer train --input "$dir/world/crawl" "$dir/world/wiki" --vocab 2048 --out "$dir/tokenizer.json"
 
-step "Token shards, by $ranks ranks"
+step "Token shards, by $ranks ranks (the world has damaged records on purpose: they are counted and passed over)"
 data=$(run data configs/data/quickstart.yaml --set "out=$dir/shards" --set "tokenizer=$dir/tokenizer.json" \
   --set "sources=[{name: crawl, files: ['$dir/world/crawl/*.gz'], kind: wet}, {name: wiki, files: ['$dir/world/wiki/*articles-multistream.xml.bz2'], kind: wiki}]" --json)
-echo "$data"
 
-train=(train configs/train/quickstart.yaml --set "run.dir=$dir/run" --set "data.shards=['$dir/shards']")
+micro=$((32 / ranks < 16 ? 32 / ranks : 16))  # of the 32 samples of a step
+train=(train configs/train/quickstart.yaml --set "train.micro_batch=$micro" --set "run.dir=$dir/run" --set "data.shards=['$dir/shards']")
 step "Training, by $ranks ranks, interrupted on purpose after a third"
 mpirun -n "$ranks" $trireme "${train[@]}" &
 job=$!
 while kill -0 $job 2>/dev/null && [ "$(cat "$dir/run/metrics.jsonl" 2>/dev/null | wc -l)" -lt 500 ]; do sleep 0.5; done
-kill -USR1 $job
+kill -USR1 $job 2>/dev/null || true
 stopped=0
 wait $job || stopped=$?
 [ "$stopped" = 75 ] || { echo "quickstart: expected exit code 75 (stopped after a checkpoint), got $stopped" >&2; exit 1; }
@@ -92,6 +94,8 @@ step "The exam after training"
 after=$(run eval "$dir/run" --tasks mmlu --data "$dir/world/exam" --json)
 
 step "Done"
+[ "$PWD" = "$invoked" ] || echo "The commands below run in $PWD."
+[ "$(id -u)" -ne 0 ] || echo "As root, first: export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
 cat <<TEXT
 loss $(field loss_first "$trained") -> $(field loss_last "$trained"), exam $(accuracy "$before") % -> $(accuracy "$after") % (chance: 25 %)
 the loss curve:       $dir/run/loss.svg

@@ -87,12 +87,12 @@ class Pipeline {
         manifest = read_manifest(manifest_path());
         for (const ShardEntry& entry : manifest.shards) open_shard(config_.out, manifest, entry);
       } catch (const Error& error) {
-        check_usage(config_.overwrite, "{} holds a corpus that is damaged ({}): set data.overwrite to make it anew",
+        check_usage(config_.overwrite, "{} holds a corpus that is damaged ({}): set overwrite to make it anew",
                     config_.out, error.what());
         return;
       }
       check_usage(manifest.key == plan_.key || config_.overwrite,
-                  "{} holds a corpus from other settings or files: choose another data.out, or set data.overwrite",
+                  "{} holds a corpus from other settings or files: choose another out, or set overwrite",
                   config_.out);
       if (manifest.key != plan_.key) return;
       fs::remove_all(stage_.folder());  // left when a run was interrupted at its very end

@@ -44,7 +44,7 @@ std::vector<std::string> expand(const std::string& pattern) {
 }
 
 void check_settings(const DataConfig& config) {
-  check_usage(!config.out.empty(), "data.out is empty: the folder for the corpus is expected");
+  check_usage(!config.out.empty(), "out is empty: the folder for the corpus is expected");
   check_usage(!config.sources.empty(), "data.sources is empty: nothing to read");
   check_usage(config.unit_bytes >= 4096, "data.unit_bytes = {}: at least 4096 expected", config.unit_bytes);
   check_usage(config.max_record_bytes >= 1024, "data.max_record_bytes = {}: at least 1024 expected",

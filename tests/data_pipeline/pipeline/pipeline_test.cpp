@@ -127,7 +127,7 @@ TEST_F(PipelineTest, ASecondRunDoesNothingAndOtherSettingsAreRefused) {
   EXPECT_TRUE(again.up_to_date);
   EXPECT_EQ(again.counts, read_manifest(again.manifest).counts());
   config_.filter.min_words = 40;
-  expect_error([&] { run_alone(config_); }, {"other settings or files", "data.overwrite"}, ExitCode::usage);
+  expect_error([&] { run_alone(config_); }, {"other settings or files", "set overwrite"}, ExitCode::usage);
   EXPECT_EQ(corpus_files(config_.out), before);
   config_.overwrite = true;
   config_.unit_bytes = 1 << 20;
