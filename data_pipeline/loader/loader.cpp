@@ -19,6 +19,9 @@
 namespace trireme {
 namespace {
 
+// Shards open at a time, of all corpora: well below the usual limit of 1024 files per process.
+constexpr std::size_t kMostOpen = 128;
+
 /// The streams of all corpora, checked to agree about the meaning of their ids.
 std::vector<TokenStream> open_streams(const LoaderConfig& config) {
   check_usage(!config.corpora.empty(), "no corpora to load: data.shards names none");
@@ -30,7 +33,8 @@ std::vector<TokenStream> open_streams(const LoaderConfig& config) {
               "data.validation = 0: no documents are held out to validate with");
   std::vector<TokenStream> streams;
   for (const CorpusConfig& corpus : config.corpora) {
-    const TokenStream& stream = streams.emplace_back(corpus.path, config.split, config.validation_fraction);
+    const TokenStream& stream =
+        streams.emplace_back(corpus.path, config.split, config.validation_fraction, kMostOpen / config.corpora.size());
     check_usage(
         stream.header() == streams.front().header(),
         "{} was made with tokenizer {} (vocabulary {}, bos {}, eos {}), {} with {} ({}, {}, {}): corpora of one "

@@ -10,8 +10,6 @@
 namespace trireme {
 namespace {
 
-constexpr std::size_t kMostOpen = 128;  // well below the usual limit of 1024 files per process
-
 /// A manifest for a shard that stands alone.
 CorpusManifest manifest_of(const std::string& path) {
   const Shard shard(path);
@@ -38,7 +36,8 @@ std::uint64_t nearest_end(Shard& shard, double wanted) {
 
 }  // namespace
 
-TokenStream::TokenStream(const std::string& path, Split split, double validation_fraction) : path_(path) {
+TokenStream::TokenStream(const std::string& path, Split split, double validation_fraction, std::size_t most_open)
+    : most_open_(std::max<std::size_t>(1, most_open)), path_(path) {
   check_usage(std::filesystem::exists(path), "no corpus at {}: the folder that `trireme data` wrote is expected", path);
   const bool single = std::filesystem::path(path).extension() == ".h5";
   const std::string file = single ? path : manifest_path(path);
@@ -70,7 +69,7 @@ Shard& TokenStream::shard(std::size_t entry) {
   if (found != open_.end()) {
     open_.splice(open_.begin(), open_, found);
   } else {
-    if (open_.size() >= kMostOpen) open_.pop_back();
+    if (open_.size() >= most_open_) open_.pop_back();
     open_.emplace_front(entry, open_shard(folder_, manifest_, manifest_.shards[entry]));
   }
   return open_.front().second;

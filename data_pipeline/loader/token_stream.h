@@ -19,8 +19,8 @@ class TokenStream {
  public:
   /// `path`: a corpus's folder, its corpus.json, or one shard. The validation split of a shard is its last documents:
   /// those after the document end that is nearest to (1 - validation_fraction) of its tokens; the train split is what
-  /// is before.
-  TokenStream(const std::string& path, Split split, double validation_fraction);
+  /// is before. At most `most_open` shards are open at a time.
+  TokenStream(const std::string& path, Split split, double validation_fraction, std::size_t most_open);
 
   const std::string& path() const { return path_; }
   const ShardHeader& header() const { return manifest_.header; }
@@ -50,6 +50,7 @@ class TokenStream {
   template <class Body>
   void for_each_piece(std::uint64_t first, std::span<std::int32_t> out, const Body& body);
 
+  std::size_t most_open_;
   std::string path_;
   std::string folder_;
   CorpusManifest manifest_;

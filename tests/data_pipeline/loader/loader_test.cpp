@@ -2,6 +2,7 @@
 #include "data_pipeline/loader/loader.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -207,6 +208,25 @@ TEST_F(LoaderTest, ValidationDocumentsAreNeverTrainedOn) {
                         std::back_inserter(both));
   EXPECT_TRUE(both.empty());
   EXPECT_GT(documents[Split::validation].size(), 20U);
+}
+
+TEST_F(LoaderTest, ManyCorporaOfManyShardsStayWithinTheLimitOfOpenFiles) {
+  LoaderConfig mixture = config(directory_ / "0", 8);
+  mixture.corpora.clear();
+  for (int c = 0; c < 4; ++c) {
+    std::vector<ShardContent> shards;
+    for (int s = 0; s < 50; ++s) shards.push_back(example_shard(1 + 50 * c + s, 2));
+    const std::string path = directory_ / std::to_string(c);
+    write_corpus(path, shards);
+    mixture.corpora.push_back({.path = path});
+  }
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit small{180, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &small), 0);
+  const auto loader = make_loader(device_, mixture);
+  EXPECT_NO_THROW(read_samples(*loader, 0, loader->samples_per_epoch(), 16));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_F(LoaderTest, ASingleShardIsACorpus) {
