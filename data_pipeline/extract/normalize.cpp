@@ -4,10 +4,12 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "core/base/error.h"
 
@@ -158,6 +160,36 @@ std::string compose(std::string_view text) {
   return out;
 }
 
+/// Code points of valid UTF-8, canonically decomposed and put into canonical order: with a stable sort, where the
+/// library takes quadratic time.
+std::vector<utf8proc_int32_t> decomposed(std::string_view text) {
+  constexpr auto kOptions = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+  constexpr std::size_t kMostParts = 8;  // a canonical decomposition has at most 4 code points
+  std::vector<utf8proc_int32_t> codes;
+  codes.reserve(text.size() + 1);  // and one to spare for utf8proc_reencode's final NUL
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t bad = 0;
+    const std::size_t length = sequence(text.substr(i, 4), bad);
+    std::array<utf8proc_int32_t, kMostParts> parts{};
+    int boundary = UTF8PROC_BOUNDCLASS_START;
+    const utf8proc_ssize_t count =
+        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(decode(text.substr(i, length), length)), parts.data(),
+                                kMostParts, kOptions, &boundary);
+    check(count >= 0 && count <= static_cast<utf8proc_ssize_t>(kMostParts), "utf8proc could not decompose: {}",
+          utf8proc_errmsg(count));
+    codes.insert(codes.end(), parts.begin(), parts.begin() + count);
+    i += length;
+  }
+  const auto combining = [](utf8proc_int32_t code) { return utf8proc_get_property(code)->combining_class; };
+  for (auto run = codes.begin(); run != codes.end();) {
+    run = std::find_if(run, codes.end(), [&](auto code) { return combining(code) != 0; });
+    const auto end = std::find_if(run, codes.end(), [&](auto code) { return combining(code) == 0; });
+    std::stable_sort(run, end, [&](auto a, auto b) { return combining(a) < combining(b); });
+    run = end;
+  }
+  return codes;
+}
+
 }  // namespace
 
 std::size_t valid_utf8_prefix(std::string_view text) {
@@ -213,6 +245,34 @@ std::string_view normalize_text(std::string& text, InvalidUtf8 policy) {
     text = compose(text);
   }
   return {};
+}
+
+std::string_view compose_text(std::string_view text, std::string& storage) {
+  storage.clear();
+  bool changed = false;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view good = rest.substr(0, valid_utf8_prefix(rest));
+    rest.remove_prefix(good.size());
+    if (plain_line(good)) {
+      storage.append(good);
+    } else {
+      std::vector<utf8proc_int32_t> codes = decomposed(good);
+      const auto count = static_cast<utf8proc_ssize_t>(codes.size());
+      codes.push_back(0);
+      const utf8proc_ssize_t size =
+          utf8proc_reencode(codes.data(), count, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+      check(size >= 0, "utf8proc could not compose {} bytes: {}", good.size(), utf8proc_errmsg(size));
+      storage.append(reinterpret_cast<const char*>(codes.data()), static_cast<std::size_t>(size));
+      changed = true;
+    }
+    if (!rest.empty()) {
+      std::size_t bad = 1;
+      sequence(rest.substr(0, 4), bad);
+      storage.append(rest.substr(0, bad));
+      rest.remove_prefix(bad);
+    }
+  }
+  return changed ? std::string_view(storage) : text;
 }
 
 void append_utf8(std::string& text, char32_t code_point) {

@@ -22,6 +22,10 @@ std::string replace_invalid_utf8(std::string_view text);
 /// combining marks"); then `text` is unspecified.
 std::string_view normalize_text(std::string& text, InvalidUtf8 policy);
 
+/// NFC of `text`, as Unicode defines it, with bytes that are not UTF-8 left as they are: `text` itself where that
+/// changes nothing quickly seen, else a view of `storage`. n log n in the longest run of combining marks, else linear.
+std::string_view compose_text(std::string_view text, std::string& storage);
+
 /// Appends the UTF-8 form of `code_point`; U+FFFD for what is not a scalar value.
 void append_utf8(std::string& text, char32_t code_point);
 

@@ -115,6 +115,20 @@ void read_merges(const json& merges, TokenizerModel& model, const std::string& p
   }
 }
 
+/// True for NFC, false for none; the others change what a corpus says.
+bool read_normalizer(const json& root, const std::string& path) {
+  const json& normalizer = member(root, "normalizer");
+  if (normalizer.is_null()) return false;
+  check(normalizer.is_object() && text(normalizer, "type") == "NFC",
+        "{}: a normalizer other than NFC is not supported, found {}", path, normalizer.dump().substr(0, 200));
+  const json& tokens = member(root, "added_tokens");
+  for (const json& token : tokens.is_array() ? tokens : json::array()) {
+    check(!flag(token, "normalized", false),
+          "{}: added token \"{}\": normalized = true with a normalizer is not supported", path, text(token, "content"));
+  }
+  return true;
+}
+
 /// ByteLevel cuts by GPT-2's pattern; a Split with a known regular expression before it takes that work over.
 Pattern read_pre_tokenizer(const json& root, const std::string& path) {
   const json& pre = member(root, "pre_tokenizer");
@@ -188,11 +202,10 @@ TokenizerModel parse_hf_tokenizer(std::string_view content, const std::string& p
     check(root.is_object(), "{}: expected a JSON object", path);
     const std::string version = text(root, "version");
     check(version.empty() || version == "1.0", "{}: version {}, expected 1.0", path, version);
-    check(member(root, "normalizer").is_null(), "{}: a normalizer is not supported, found {}", path,
-          member(root, "normalizer").dump().substr(0, 200));
     const json& bpe = member(root, "model");
     check_model(bpe, path);
     TokenizerModel model;
+    model.nfc = read_normalizer(root, path);
     model.pattern = read_pre_tokenizer(root, path);
     model.whole_pieces = flag(bpe, "ignore_merges", false);
     read_added_tokens(root, model, path);
@@ -225,7 +238,7 @@ std::string format_hf_tokenizer(const TokenizerModel& model) {
                                     {"normalized", false},
                                     {"special", token.special}});
   }
-  root["normalizer"] = nullptr;
+  root["normalizer"] = model.nfc ? ordered_json{{"type", "NFC"}} : ordered_json(nullptr);
   const auto byte_level = [](bool regex) {
     return ordered_json{
         {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", regex}};

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
+#include "data_pipeline/extract/normalize.h"
 #include "data_pipeline/tokenizer/added_tokens.h"
 #include "data_pipeline/tokenizer/encoder.h"
 #include "data_pipeline/tokenizer/hf_tokenizer_file.h"
@@ -130,11 +131,13 @@ void Tokenizer::encode(std::string_view text, std::vector<std::uint32_t>& ids, S
   check(text.size() <= kLongestText, "cannot encode a text of {} bytes: at most {} at once", text.size(), kLongestText);
   const AddedTokenFinder& finder = special == SpecialTokens::recognised ? state_->all : state_->plain;
   std::unique_ptr<Encoder> encoder = state_->borrow();
+  std::string composed;
   std::size_t done = 0;
   while (done < text.size()) {
     const AddedTokenFinder::Match match = finder.find(text, done);
     const std::size_t until = std::min(match.begin, text.size());
-    if (until > done) encoder->encode(text.substr(done, until - done), ids);
+    const std::string_view part = text.substr(done, until - done);
+    if (!part.empty()) encoder->encode(state_->model.nfc ? compose_text(part, composed) : part, ids);
     if (match.length > 0) ids.push_back(match.id);
     done = until + match.length;
   }

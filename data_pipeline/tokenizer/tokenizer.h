@@ -42,8 +42,8 @@ class Tokenizer {
               SpecialTokens special = SpecialTokens::as_text) const;
   std::vector<std::uint32_t> encode(std::string_view text, SpecialTokens special = SpecialTokens::as_text) const;
 
-  /// The bytes of the ids, special tokens included: of any text, decode(encode(text)) == text. Fails on an id that no
-  /// token has.
+  /// The bytes of the ids, special tokens included: of any text, decode(encode(text)) == text, or its NFC where the
+  /// model says so. Fails on an id that no token has.
   std::string decode(std::span<const std::uint32_t> ids) const;
 
   /// Bytes of one token; empty for an id that no token has.

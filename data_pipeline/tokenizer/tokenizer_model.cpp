@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "core/base/error.h"
+#include "core/io/atomic_file.h"
 #include "core/io/checksum.h"
 
 namespace trireme {
@@ -37,7 +38,7 @@ std::string content_hash(const TokenizerModel& model) {
   };
   text("trireme tokenizer 1");
   text(pattern_name(model.pattern));
-  number((model.merge_by_bytes ? 1U : 0U) | (model.whole_pieces ? 2U : 0U));
+  number((model.merge_by_bytes ? 1U : 0U) | (model.whole_pieces ? 2U : 0U) | (model.nfc ? 4U : 0U));
   number(model.vocabulary.size());
   for (std::uint32_t id = 0; id < model.vocabulary.size(); ++id) text(model.vocabulary.bytes(id));
   number(model.merges.size());
@@ -62,6 +63,8 @@ void check_token_id(std::uint64_t id, std::size_t count, std::string_view path, 
 }
 
 std::string read_tokenizer_file(const std::string& path, std::size_t limit) {
+  // Only regular files end; opening a named pipe here would wait for its writer.
+  { const FileDescriptor regular = FileDescriptor::open_read(path); }
   const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), gzclose);
   check(file != nullptr, "{}", with_errno("cannot open tokenizer " + path, errno));
   std::string content;

@@ -34,6 +34,7 @@ struct TokenizerModel {
   std::vector<MergeRule> merges;  ///< by rank; empty where merge_by_bytes
   bool merge_by_bytes = false;    ///< tiktoken: two neighbours merge if their bytes are a token, whose id is the rank
   bool whole_pieces = false;      ///< a piece that is a token is not merged (tiktoken, ignore_merges)
+  bool nfc = false;               ///< text is put into NFC before the pattern sees it
   std::vector<AddedToken> added;  ///< by id
   std::vector<std::uint32_t> template_prefix;  ///< what the file's post-processor would put before a text
   std::vector<std::uint32_t> template_suffix;  ///< and behind it; recorded, never applied

@@ -2,8 +2,10 @@
 // Tokenizer files that are damaged, hostile or beyond what is supported: each is refused with the file and the entry.
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <zlib.h>
 
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
@@ -123,6 +125,41 @@ TEST(HfTokenizerFile, RefusesWhatIsNoJson) {
   for (std::size_t size = 0; size + 2 < good.size(); size += 997) EXPECT_NE(verdict(good.substr(0, size)), "accepted");
 }
 
+// The expected forms are those of the Unicode standard's table of canonical mappings and its conformance test.
+TEST(HfTokenizerFile, NfcIsAppliedBetweenAddedTokens) {
+  json file = read_json(golden("tokenizer_small.json"));
+  const Tokenizer plain = Tokenizer::parse(file.dump(), "FILE");
+  file["normalizer"] = {{"type", "NFC"}};
+  const Tokenizer nfc = Tokenizer::parse(file.dump(), "FILE");
+  EXPECT_NE(nfc.hash(), plain.hash());
+  const std::vector<std::pair<std::string, std::string>> forms = {
+      {"plain ascii, 1 + 1", "plain ascii, 1 + 1"},
+      {"cafe\u0301 au lait", "caf\u00e9 au lait"},
+      {"a\u0323\u0302", "\u1ead"},
+      {"a\u0302\u0323", "\u1ead"},                      // other order of the marks
+      {"\u1100\u1161\u11a8", "\uac01"},                 // Hangul
+      {"\u212b \u2126", "\u00c5 \u03a9"},               // singletons
+      {"\u0958", "\u0915\u093c"},                       // excluded from composition
+      {"e\xff\u0301 \xc3", "e\xff\u0301 \xc3"},         // what is no UTF-8 stays and parts what is around it
+      {"<|endoftext|>\u0338", "<|endoftext|>\u0338"}};  // a special token is cut out first
+  for (const auto& [text, composed] : forms) {
+    EXPECT_EQ(nfc.encode(text, SpecialTokens::recognised), plain.encode(composed, SpecialTokens::recognised)) << text;
+  }
+  EXPECT_EQ(nfc.encode(">\u0338"), plain.encode("\u226f"));
+  const std::string path = testing::TempDir() + "/trireme_nfc.json";
+  nfc.save(path);
+  EXPECT_EQ(Tokenizer::load(path).hash(), nfc.hash());
+  std::filesystem::remove(path);
+  std::string marks = "a";  // a library's canonical ordering would take quadratic time
+  for (int i = 0; i < 200000; ++i) marks += i % 2 == 0 ? "\u0301" : "\u0323";
+  std::string ordered = "\u1ea1";
+  for (int i = 1; i < 100000; ++i) ordered += "\u0323";
+  for (int i = 0; i < 100000; ++i) ordered += "\u0301";
+  EXPECT_EQ(nfc.encode(marks), plain.encode(ordered));
+  file["added_tokens"][0]["normalized"] = true;
+  EXPECT_NE(verdict(file.dump()).find("normalized = true"), std::string::npos);
+}
+
 TEST(HfTokenizerFile, ReadsLegacyMergesAndTheTemplate) {
   json legacy = read_json(golden("tokenizer_small.json"));
   const Tokenizer expected = Tokenizer::parse(legacy.dump(), "new");
@@ -205,6 +242,12 @@ TEST(TiktokenFile, MergesByBytes) {
 }
 
 TEST(TokenizerFile, OutOfTheWorld) {
+  const std::string pipe = testing::TempDir() + "/trireme_tokenizer_pipe";
+  std::filesystem::remove(pipe);
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THROW(Tokenizer::load(pipe), Error) << "and does not wait for a writer";
+  std::filesystem::remove(pipe);
+  EXPECT_THROW(Tokenizer::load("/dev/zero"), Error);
   EXPECT_THROW(Tokenizer::load("/nowhere/tokenizer.json"), Error);
   EXPECT_THROW(Tokenizer::load(testing::TempDir()), Error);
   const std::string path = testing::TempDir() + "/trireme_truncated.tiktoken.gz";
