@@ -92,8 +92,7 @@ class Pipeline {
         return;
       }
       check_usage(manifest.key == plan_.key || config_.overwrite,
-                  "{} holds a corpus from other settings or files: choose another out, or set overwrite",
-                  config_.out);
+                  "{} holds a corpus from other settings or files: choose another out, or set overwrite", config_.out);
       if (manifest.key != plan_.key) return;
       fs::remove_all(stage_.folder());  // left when a run was interrupted at its very end
       answer = "yes";
