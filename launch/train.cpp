@@ -204,7 +204,7 @@ int train_command(std::span<const std::string> arguments) {
   CommandLine line{
       "train CONFIG [--set KEY=VALUE ...]",
       "Trains the model that CONFIG describes. The same command again resumes from the newest checkpoint, on "
-      "any number of ranks. USR1 or TERM save and leave with exit code 75.",
+      "any number of ranks. USR1 saves and leaves with exit code 75.",
       po::options_description("Options"),
       {"config"}};
   add_set_option(line.options);
