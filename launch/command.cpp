@@ -70,14 +70,12 @@ int run_in_world(const std::function<int(World&)>& body) {
   auto world = World::connect(nullptr, nullptr);
   try {
     return body(*world);
-  } catch (const Error& e) {
+  } catch (const std::exception& problem) {
+    const auto e = explained(problem);
     // A request that cannot be met is found by all ranks together: it was printed by rank 0, and ends in good order.
     if (e.what()[0] == '\0') return static_cast<int>(e.code());
     if (world->size() == 1) throw;
     world->abort(e.what(), static_cast<int>(e.code()));
-  } catch (const std::exception& e) {
-    if (world->size() == 1) throw;
-    world->abort(e.what(), static_cast<int>(ExitCode::failed));
   }
   std::abort();  // World::abort does not return
 }
@@ -87,12 +85,10 @@ void on_rank_zero(World& world, const std::function<void()>& body) {
   if (world.rank() == 0) {
     try {
       body();
-    } catch (const Error& e) {
+    } catch (const std::exception& problem) {
+      const auto e = explained(problem);
       fmt::print(stderr, "trireme: {}\n", e.what());
       outcome = std::to_string(static_cast<int>(e.code()));
-    } catch (const std::exception& e) {
-      fmt::print(stderr, "trireme: {}\n", e.what());
-      outcome = std::to_string(static_cast<int>(ExitCode::failed));
     }
   }
   world.group().host_broadcast(outcome, 0);

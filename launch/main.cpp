@@ -56,11 +56,9 @@ bool first_rank_tells(const trireme::Error& error) {
 int main(int argc, char** argv) {
   try {
     return run({argv + 1, argv + argc});
-  } catch (const trireme::Error& e) {
+  } catch (const std::exception& problem) {
+    const auto e = trireme::explained(problem);
     if (e.what()[0] != '\0' && !first_rank_tells(e)) fmt::print(stderr, "trireme: {}\n", e.what());
     return static_cast<int>(e.code());
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "trireme: {}\n", e.what());
-    return static_cast<int>(trireme::ExitCode::failed);
   }
 }

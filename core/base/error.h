@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <source_location>
 #include <stdexcept>
 #include <string>
@@ -67,7 +68,12 @@ void check_usage(bool ok, LocatedFormat<std::type_identity_t<Args>...> message, 
   }
 }
 
-/// `message: strerror(error)`, for system calls.
+/// `message: strerror(error)`, for system calls; where the error is one that the user can do something about (a full
+/// disk, a denied permission), with what to change.
 std::string with_errno(const std::string& message, int error);
+
+/// What ended the work, as an Error: itself when it is one; what the standard library throws (file system, memory) with
+/// what failed, on which file and what to change. Commands and ranks report every exception through this.
+Error explained(const std::exception& problem);
 
 }  // namespace trireme

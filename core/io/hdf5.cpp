@@ -3,6 +3,7 @@
 #include "core/io/hdf5.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -27,18 +28,29 @@ std::unique_lock<std::mutex> lock_library() {
 }
 
 std::string last_error() {
-  std::string text;
+  struct Account {
+    std::string text;
+    int system_error = 0;
+  } account;
   const auto append = [](unsigned, const H5E_error2_t* error, void* data) -> herr_t {
-    auto& out = *static_cast<std::string*>(data);
-    if (error->desc != nullptr && out.size() < 1000) out += (out.empty() ? "" : "; ") + std::string(error->desc);
+    auto& out = *static_cast<Account*>(data);
+    if (error->desc == nullptr) return 0;
+    // The library hands the errno of a failed system call on as text only.
+    const char* number = std::strstr(error->desc, "errno = ");
+    if (number != nullptr) out.system_error = std::atoi(number + std::strlen("errno = "));
+    if (out.text.size() < 1000) out.text += (out.text.empty() ? "" : "; ") + std::string(error->desc);
     return 0;
   };
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append, &text);
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append, &account);
   H5Eclear2(H5E_DEFAULT);
-  return text.empty() ? "no reason given" : text;
+  if (account.system_error > 0) return with_errno("the system says", account.system_error);
+  std::replace(account.text.begin(), account.text.end(), '\n', ' ');
+  return "HDF5 says: " + (account.text.empty() ? "no reason given" : account.text);
 }
 
-void check_call(bool ok, const std::string& what) { check(ok, "{}: HDF5 says: {}", what, last_error()); }
+void check_call(bool ok, const std::string& what) {
+  if (!ok) fail("{}: {}", what, last_error());
+}
 
 hid_t file_type(Dtype dtype) {
   switch (dtype) {
@@ -182,7 +194,9 @@ void create_hdf5(const std::string& path, Hdf5Layout& layout) {
     for (const auto& [name, value] : layout.attributes) write_attribute(root, name, value, path);
     for (Hdf5Dataset& dataset : layout.datasets) create_dataset(file, path, dataset);
   }
-  file.close("cannot finish " + path);
+  std::uint64_t bytes = 0;
+  for (const Hdf5Dataset& dataset : layout.datasets) bytes += dataset.bytes;
+  file.close(fmt::format("cannot finish {}, with {} bytes of arrays to be written", path, bytes));
 }
 
 namespace {

@@ -17,7 +17,7 @@ namespace trireme::hdf5 {
 
 /// Holds the process-wide lock that every call of the library needs, having set the library up.
 std::unique_lock<std::mutex> lock_library();
-/// The library's own account of its last failure, which is cleared.
+/// The library's account of its last failure, which is cleared: in one line; where a system call failed, that alone.
 std::string last_error();
 /// Throws Error with `what` and last_error() unless `ok`.
 void check_call(bool ok, const std::string& what);

@@ -11,7 +11,8 @@ std::string problem_of(const std::function<void()>& work) {
   try {
     work();
   } catch (const std::exception& e) {
-    return *e.what() != '\0' ? e.what() : "an exception without a message";
+    const std::string text = explained(e).what();
+    return text.empty() ? "an error without a message" : text;
   }
   return {};
 }

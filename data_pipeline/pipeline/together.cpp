@@ -94,10 +94,9 @@ void together(Group& world, const std::function<void()>& body) {
   std::string report;  // the exit code as a character, then the message; empty when all is well
   try {
     body();
-  } catch (const Error& error) {
+  } catch (const std::exception& problem) {
+    const Error error = explained(problem);
     report = static_cast<char>('0' + (error.code() == ExitCode::usage ? 2 : 1)) + std::string(error.what());
-  } catch (const std::exception& error) {
-    report = "1" + std::string(error.what());
   }
   for (const std::string& other : world.host_gather(report)) {
     if (other.empty()) continue;

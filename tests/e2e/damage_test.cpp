@@ -72,13 +72,15 @@ TEST_F(Damage, EveryCheckpoint) {
   }
 }
 
-// A disk of 1.5 MiB: two checkpoints fit.
+// A disk of its own, of a few KiB.
 class SmallDisk {
  public:
-  explicit SmallDisk(std::string folder) : folder_(std::move(folder)) {
+  SmallDisk(std::string folder, const std::string& size) : folder_(std::move(folder)) {
     fs::create_directories(folder_);
-    mounted_ = mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=1500k") == 0;
+    mounted_ = mount("tmpfs", folder_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
   }
+  void resize(const std::string& size) { change(0, size); }
+  void refuse_writes(const std::string& size) { change(MS_RDONLY, size); }
   ~SmallDisk() {
     if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
   }
@@ -87,12 +89,16 @@ class SmallDisk {
   bool mounted() const { return mounted_; }
 
  private:
+  void change(unsigned long how, const std::string& size) {
+    ASSERT_EQ(mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | how, ("size=" + size).c_str()), 0);
+  }
+
   std::string folder_;
   bool mounted_ = false;
 };
 
 TEST_F(Damage, AFullDiskWhileSaving) {
-  const SmallDisk disk(path("full"));
+  const SmallDisk disk(path("full"), "1500k");  // two checkpoints fit
   if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk needs root";
   const auto outcome = ranks(2, train_command("full"));
   EXPECT_EQ(outcome.code, 1) << "the last step is lost: not a success";
@@ -113,6 +119,50 @@ TEST_F(Damage, AFullDiskWhileSaving) {
   EXPECT_TRUE(has(again.err, "resumed after step 10 of 20")) << again.err;
   ASSERT_EQ(ranks(2, train_command("roomy")).code, 0);
   EXPECT_EQ(lines_without_times(path("full")), lines_without_times(path("roomy")));
+}
+
+// Whatever a disk does to `trireme data`: one line, in plain words.
+void expect_one_line(const Outcome& outcome, const std::string& file, const std::string& reason) {
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(count(outcome.err, "trireme: "), 1U) << outcome.err;
+  EXPECT_EQ(outcome.err.find('\n', outcome.err.find("trireme: ")), outcome.err.size() - 1) << outcome.err;
+  for (const auto& part : {file, reason}) EXPECT_TRUE(has(outcome.err, part)) << part << " in:\n" << outcome.err;
+  for (const auto& raw : {"HDF5", "filesystem error", "errno"}) EXPECT_FALSE(has(outcome.err, raw)) << outcome.err;
+}
+
+TEST_F(Damage, AFullDiskWhileMakingShards) {
+  SmallDisk disk(path("small"), "4k");
+  if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk needs root";
+  const std::string full = "No space left on device; free some space there, or choose another folder";
+  // Not even the description of the first shard fits.
+  const auto none = alone(data_command("small/shards"));
+  expect_one_line(none, "cannot finish small/shards/.stage/", full);
+  EXPECT_TRUE(has(none.err, "bytes of arrays to be written")) << none.err;
+  // One shard fits, and the next one in part.
+  disk.resize("100k");
+  const auto some = alone(data_command("small/shards"));
+  expect_one_line(some, "small/shards/.stage/", full);
+  EXPECT_TRUE(has(some.err, "bytes are free there")) << some.err;
+  disk.refuse_writes("100k");
+  expect_one_line(alone(data_command("small/shards")), "small/shards/", "Read-only file system; choose a place that");
+  // With room again the same command takes over what was finished, and ends with the bytes of a run without trouble.
+  disk.resize("10m");
+  auto words = data_command("small/shards");
+  words.emplace_back("--json");
+  const auto again = only_json(alone(words));
+  ASSERT_FALSE(again.empty());
+  EXPECT_GE(again.at("units_reused"), 1);
+  for (const auto& entry : fs::directory_iterator(path("shards"))) {
+    const auto name = entry.path().filename().string();
+    if (entry.path().extension() != ".h5") continue;
+    EXPECT_EQ(read_text(path("small/shards/" + name)), read_text(entry.path())) << name;
+  }
+}
+
+TEST_F(Damage, AFileWhereAFolderIsWanted) {
+  write_text(path("file"), "");
+  expect_one_line(alone(data_command("file/shards")), "file/shards", "Not a directory; a file stands where a folder");
 }
 
 }  // namespace
