@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launch/run.h"
 
+#include <chrono>
 #include <filesystem>
 #include <sstream>
 #include <thread>
@@ -140,11 +141,14 @@ void keep_tokenizer(const std::string& file, const std::string& folder) {
   write_file_atomic(to, read_file(file, std::uint64_t{256} << 20U));
 }
 
-void claim_run_folder(const RunConfig& config) {
+std::unique_ptr<FolderLock> claim_run_folder(const RunConfig& config) {
+  // After a kill, mpirun may return before the last process of the job is gone.
+  constexpr std::chrono::seconds kPatience{5};
   const auto path = fs::path(config.run.dir) / "run.yaml";
   std::error_code problem;
   fs::create_directories(config.run.dir, problem);
   check(!problem, "cannot create the run folder {}: {}", config.run.dir, problem.message());
+  auto lock = std::make_unique<FolderLock>(config.run.dir, kPatience);
   if (fs::exists(path)) {
     const auto before = parse_resolved(read_file(path, std::uint64_t{1} << 20U), path);
     if (hash_of(before) != hash_of(config)) {
@@ -162,6 +166,7 @@ void claim_run_folder(const RunConfig& config) {
   const auto& corpus = config.data.shards.front();
   const auto tokenizer = tokenizer_in(fs::is_directory(corpus) ? corpus : fs::path(corpus).parent_path().string());
   if (!tokenizer.empty() && tokenizer_in(config.run.dir).empty()) keep_tokenizer(tokenizer, config.run.dir);
+  return lock;
 }
 
 }  // namespace trireme

@@ -10,6 +10,7 @@
 #include "core/base/group.h"
 #include "core/base/ops.h"
 #include "core/base/params.h"
+#include "core/io/folder_lock.h"
 #include "core/train/checkpoint.h"
 #include "data_pipeline/data.h"
 #include "launch/run_config.h"
@@ -48,8 +49,9 @@ RunConfig read_run_folder(const std::string& folder);
 std::string tokenizer_in(const std::string& folder);
 /// Puts a copy of the tokenizer's file into the folder, as tokenizer.json, tokenizer.tiktoken or tokenizer.tiktoken.gz.
 void keep_tokenizer(const std::string& file, const std::string& folder);
-/// Holds the run folder to its settings: writes run.yaml on the first start; on another one, throws Error(usage) that
-/// lists the settings which fix the result and differ. The corpus' tokenizer is copied beside it, for the exams.
-void claim_run_folder(const RunConfig& config);
+/// Takes the run folder for this job alone, for as long as what is returned lives; throws Error naming the job that has
+/// it. Holds it to its settings: writes run.yaml on the first start; on another one, throws Error(usage) that lists the
+/// settings which fix the result and differ. The corpus' tokenizer is copied beside it, for the exams.
+std::unique_ptr<FolderLock> claim_run_folder(const RunConfig& config);
 
 }  // namespace trireme

@@ -230,7 +230,11 @@ int train_command(std::span<const std::string> arguments) {
   listen_for_stop();
   return run_in_world([&](World& world) {
     const auto config = shared_run_config(world, options.config, options.sets);
-    on_rank_zero(world, [&] { claim_run_folder(config); });
+    std::unique_ptr<FolderLock> lock;  // of rank 0, until the run ends
+    on_rank_zero(world, [&] {
+      lock = claim_run_folder(config);
+      if (!lock->warning().empty()) fmt::print(stderr, "trireme: warning: {}\n", lock->warning());
+    });
     TrainingRun run(world, config, options);
     const auto code = run.run();
     if (world.rank() == 0 && options.json) fmt::print("{}\n", run.summary().dump());

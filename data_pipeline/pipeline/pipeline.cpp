@@ -12,10 +12,10 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/io/folder_lock.h"
 #include "core/io/json.h"
 #include "data_pipeline/dedup/exact.h"
 #include "data_pipeline/pipeline/account.h"
-#include "data_pipeline/pipeline/folder_lock.h"
 #include "data_pipeline/pipeline/together.h"
 #include "data_pipeline/pipeline/unit_result.h"
 #include "data_pipeline/pipeline/work_plan.h"

@@ -2,6 +2,7 @@
 // Settings at the edge of what makes sense, and runs that go wrong on every rank at once.
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "tests/e2e/tiny_world.h"
@@ -44,6 +45,22 @@ TEST_F(Edges, ARunThatDivergesEndsOnceAndLeavesNoCheckpoint) {
   EXPECT_EQ(count(outcome.err, "the run has diverged"), 1U) << outcome.err;
   // The step that spoilt the parameters could not know it; the one that found out saves nothing.
   EXPECT_FALSE(std::filesystem::exists(checkpoint_of(path("diverged"), 3)));
+}
+
+TEST_F(Edges, ASecondJobOnARunFolderIsRefusedAndTheFirstGoesOn) {
+  const auto words = train_command("shared", {"--set", "train.steps=100000", "--set", "checkpoint.every=100000"});
+  Process first(trireme(2, words), folder());
+  ASSERT_TRUE(first.wait_until([&] { return count(read_text(path("shared/metrics.jsonl")), "\n") >= 3; }));
+  const auto second = ranks(2, words);
+  EXPECT_EQ(second.code, 1) << second.err;
+  EXPECT_EQ(count(second.err, "shared is being written by another job (process "), 1U) << second.err;
+  EXPECT_TRUE(has(second.err, " on host ") && has(second.err, ", since 20")) << second.err;
+  first.signal(SIGUSR1);
+  EXPECT_EQ(first.wait().code, 75);
+  std::int64_t step = 0;
+  for (const auto& line : steps_of(path("shared"))) EXPECT_EQ(line.step, ++step) << "a line of another job";
+  EXPECT_TRUE(std::filesystem::exists(checkpoint_of(path("shared"), step)));
+  EXPECT_FALSE(std::filesystem::exists(path("shared/.lock")));
 }
 
 }  // namespace
