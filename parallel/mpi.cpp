@@ -19,12 +19,28 @@
 
 namespace trireme {
 
+namespace {
+
+// MPI_Abort asks the launcher to end the job; where it is out of reach, the call may never return.
+constexpr std::chrono::seconds kAbortGrace{5};
+
+}  // namespace
+
 void check(MpiCode code, std::string_view call, std::source_location where) {
   if (code.value == MPI_SUCCESS) return;
   std::array<char, MPI_MAX_ERROR_STRING + 1> text{};
   int length = 0;
   MPI_Error_string(code.value, text.data(), &length);
   throw Error(fmt::format("{} failed: {}", call, text.data()), ExitCode::failed, where);
+}
+
+void end_job(int exit_code) {
+  std::thread([exit_code] {
+    std::this_thread::sleep_for(kAbortGrace);
+    std::_Exit(exit_code);
+  }).detach();
+  MPI_Abort(MPI_COMM_WORLD, exit_code);
+  std::_Exit(exit_code);
 }
 
 namespace {
@@ -87,8 +103,7 @@ class MpiWorld final : public World {
       std::fwrite(line.data(), 1, line.size(), stderr);
       std::fflush(stderr);
     }
-    MPI_Abort(MPI_COMM_WORLD, exit_code);
-    std::_Exit(exit_code);
+    end_job(exit_code);
   }
 
  private:

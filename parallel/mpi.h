@@ -19,8 +19,12 @@ struct MpiCode {
 /// Holds afterwards: the call succeeded. Otherwise throws Error with MPI's own message.
 void check(MpiCode code, std::string_view call, std::source_location where = std::source_location::current());
 
-/// A group of the communicator's ranks, on duplicates of it: the caller keeps the communicator. A self group when there
-/// is only one. Collective.
+/// Ends the job on all ranks by MPI_Abort, and this process in any case: by itself when that has not ended it after
+/// some seconds, as when the launcher cannot be reached.
+[[noreturn]] void end_job(int exit_code);
+
+/// A group of the communicator's ranks, on duplicates of it: the caller keeps the communicator. It is observed
+/// (parallel/observed_group.h) and noted on the board of the process. Collective.
 std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name);
 
 }  // namespace trireme

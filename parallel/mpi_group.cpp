@@ -8,12 +8,14 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <numeric>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
 #include "parallel/mpi.h"
 #include "parallel/mpi_tickets.h"
+#include "parallel/observed_group.h"
 #include "parallel/parallel.h"
 #include "parallel/patience.h"
 #include "parallel/rank_order.h"
@@ -302,14 +304,34 @@ class MpiGroup final : public Group {
   std::unique_ptr<MpiTickets> tickets_;
 };
 
+int lowest_world_rank(MPI_Comm comm, int size) {
+  MPI_Group members = MPI_GROUP_NULL;
+  MPI_Group world = MPI_GROUP_NULL;
+  check(MpiCode{MPI_Comm_group(comm, &members)}, "MPI_Comm_group");
+  check(MpiCode{MPI_Comm_group(MPI_COMM_WORLD, &world)}, "MPI_Comm_group");
+  std::vector<int> here(static_cast<std::size_t>(size));
+  std::vector<int> there(here.size());
+  std::iota(here.begin(), here.end(), 0);
+  check(MpiCode{MPI_Group_translate_ranks(members, size, here.data(), world, there.data())},
+        "MPI_Group_translate_ranks");
+  check(MpiCode{MPI_Group_free(&world)}, "MPI_Group_free");
+  check(MpiCode{MPI_Group_free(&members)}, "MPI_Group_free");
+  return *std::min_element(there.begin(), there.end());
+}
+
 }  // namespace
 
 std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name) {
   const MPI_Comm comm = MPI_Comm_f2c(fortran_communicator);
   int size = 1;
   check(MpiCode{MPI_Comm_size(comm, &size)}, "MPI_Comm_size");
-  if (size == 1) return make_self_group(std::move(name));
-  return std::make_unique<MpiGroup>(comm, std::move(name));
+  std::unique_ptr<Group> group;
+  if (size == 1) {
+    group = make_self_group(std::move(name));
+  } else {
+    group = std::make_unique<MpiGroup>(comm, std::move(name));
+  }
+  return std::make_unique<ObservedGroup>(std::move(group), process_status(), lowest_world_rank(comm, size));
 }
 
 }  // namespace trireme

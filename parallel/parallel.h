@@ -10,6 +10,8 @@
 #include "core/base/mesh.h"
 #include "core/base/ops.h"
 #include "core/base/params.h"
+#include "parallel/traffic.h"
+#include "parallel/watchdog.h"
 
 namespace trireme {
 

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program whose ranks meet again and again until one of them does what it is told to, for the test of the watchdog:
+// hang_program WHAT RANK SECONDS; WHAT: nothing, sleep (after an hour), stop (SIGSTOP), die (SIGKILL), data (waits for
+// data for ever), slow (is slow, but shows that it lives), other (calls another collective), end (stops when the others
+// have come to the end), throw, stream or worker (an exception in the thread of that name).
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <future>
+#include <string>
+#include <thread>
+
+#include "core/base/error.h"
+#include "core/base/status_board.h"
+#include "parallel/parallel.h"
+#include "tests/parallel/queue_stream.h"
+
+namespace trireme {
+namespace {
+
+constexpr int kRounds = 20;
+constexpr int kRoundOfTrouble = 10;
+
+void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+void make_trouble(const std::string& what, World& world, Stream& stream, double seconds) {
+  StatusBoard& board = process_status();
+  sleep_ms(500);  // the others hear of the rounds before
+  if (what == "stop") raise(SIGSTOP);
+  if (what == "die") raise(SIGKILL);
+  if (what == "data") {
+    const PhaseScope scope(board, Phase::data);
+    sleep_ms(3'600'000);
+  }
+  if (what == "slow") {
+    const PhaseScope scope(board, Phase::evaluation);
+    for (int i = 0; i < 10; ++i) {
+      sleep_ms(static_cast<int>(seconds * 300));
+      board.tick();
+    }
+  }
+  if (what == "other") world.group().barrier();
+  if (what == "throw") fail("the disk of this rank is gone");
+  if (what == "stream") stream.call([] { fail("the device of this rank is gone"); });
+  if (what == "worker") std::async(std::launch::async, [] { fail("the loader of this rank is gone"); }).get();
+}
+
+void body(World& world, const std::string& what, int culprit, double seconds) {
+  const auto watchdog = make_watchdog(world, process_status(), seconds);
+  QueueStream stream;
+  std::int32_t value = 1;
+  const Tensor tensor{.data = &value, .dtype = Dtype::i32, .shape = {1}};
+  process_status().enter(Phase::training);
+  for (int round = 1; round <= kRounds; ++round) {
+    if (round == kRoundOfTrouble && world.rank() == culprit) make_trouble(what, world, stream, seconds);
+    world.group().all_reduce(stream, tensor, Reduction::max);
+    stream.synchronize();
+    process_status().at_step(round);
+  }
+  if (what == "end" && world.rank() == culprit) raise(SIGSTOP);
+}
+
+}  // namespace
+}  // namespace trireme
+
+int main(int argc, char** argv) {
+  using namespace trireme;
+  const auto world = World::connect(&argc, &argv);
+  try {
+    check_usage(argc == 4, "hang_program WHAT RANK SECONDS");
+    body(*world, argv[1], std::stoi(argv[2]), std::stod(argv[3]));
+    return 0;
+  } catch (const std::exception& e) {
+    world->abort(e.what(), 1);
+  }
+}
