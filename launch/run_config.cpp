@@ -104,6 +104,10 @@ void fields(FieldVisitor& v, RunConfig& c) {
     v.field("samples", c.eval.samples, "held-out samples that are scored", kAtLeastOne);
   });
   v.group("log", "what people see", [&] { v.field("every", c.log.every, "steps between lines", kAtLeastOne); });
+  v.group("watchdog", "ends a job that hangs, and says whose fault it is", [&] {
+    v.field("seconds", c.watchdog.seconds, "longest wait of one rank for others that show no progress; 0: off",
+            kNotNegative);
+  });
   v.group("cpu", "the CPU device", [&] {
     v.field("threads", c.cpu.threads, "of each rank; 0: the host's cores shared by its ranks", kNotNegative);
     v.field("inline_streams", c.cpu.inline_streams, "run work in the caller instead of on a queue");
@@ -232,6 +236,7 @@ std::string what_fixes_the_result(const RunConfig& config) {
   const RunConfig defaults;
   copy.run = defaults.run;
   copy.log = defaults.log;
+  copy.watchdog = defaults.watchdog;
   copy.cpu = defaults.cpu;
   copy.eval = defaults.eval;
   copy.checkpoint = defaults.checkpoint;

@@ -43,6 +43,9 @@ struct RunConfig {
     std::int64_t every = 10;
   } log;
   struct {
+    double seconds = 600;
+  } watchdog;
+  struct {
     std::int64_t threads = 0;
     bool inline_streams = false;
   } cpu;

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/base/status_board.h"
 #include "core/io/atomic_file.h"
 #include "core/train/checkpoint.h"
 #include "core/train/init.h"
@@ -42,6 +43,7 @@ class TrainingRun {
       : world_(world),
         config_(config),
         options_(options),
+        watchdog_(make_watchdog(world, process_status(), config.watchdog.seconds)),
         engine_(world, config.model.architecture, config.mesh, config.train.precision, config.cpu.threads,
                 config.cpu.inline_streams),
         samples_(make_loader(*engine_.device, loader_config(config, Split::train))),
@@ -69,6 +71,7 @@ class TrainingRun {
 
   ExitCode run() {
     start();
+    process_status().enter(Phase::training);
     const auto steps = config_.train.steps;
     while (trainer_.state().step < steps) {
       tell(trainer_.step());
@@ -135,6 +138,7 @@ class TrainingRun {
   /// With `leaving`, what cannot be saved now never will be: an error. Otherwise training goes on without.
   void save(bool leaving) {
     tell(trainer_.flush());
+    const PhaseScope scope(process_status(), Phase::checkpoint);
     const auto result = checkpoints_.save(trainer_.state());
     note(result.saved ? fmt::format("step {}: checkpoint of {:.1f} MiB", trainer_.state().step,
                                     static_cast<double>(result.bytes) / (1 << 20))
@@ -187,6 +191,7 @@ class TrainingRun {
   World& world_;
   const RunConfig config_;
   const TrainOptions& options_;
+  std::unique_ptr<Watchdog> watchdog_;  // outlives whatever may hang
   Engine engine_;
   std::unique_ptr<BatchSource> samples_;
   std::unique_ptr<BatchSource> held_out_;

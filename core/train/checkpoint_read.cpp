@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "core/base/error.h"
+#include "core/base/status_board.h"
 #include "core/io/atomic_file.h"
 #include "core/io/checksum.h"
 #include "core/train/checkpoint_bytes.h"
@@ -64,6 +65,7 @@ std::size_t read_block(const FileDescriptor& file, const ManifestFile& entry, st
   const std::uint64_t begin = number * kCheckpointBlock;
   const auto bytes = static_cast<std::size_t>(std::min(kCheckpointBlock, entry.bytes - begin));
   file.pread_all(to, bytes, begin);
+  process_status().tick();
   const std::uint64_t found = xxh3_64(to, bytes);
   check(found == entry.blocks[number], "{}: bytes {} to {} have checksum {}, the manifest says {}: damaged",
         file.path(), begin, begin + bytes, hex(found), hex(entry.blocks[number]));

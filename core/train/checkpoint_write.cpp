@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/base/status_board.h"
 #include "core/io/atomic_file.h"
 #include "core/io/checksum.h"
 #include "core/io/hdf5.h"
@@ -50,6 +51,7 @@ ManifestFile checksums_of(const FileDescriptor& file, const std::string& name, S
     const auto bytes = static_cast<std::size_t>(std::min(kCheckpointBlock, entry.bytes - begin));
     file.pread_all(mover.staging.data(), bytes, begin);
     entry.blocks.push_back(xxh3_64(mover.staging.data(), bytes));
+    process_status().tick();
   }
   return entry;
 }

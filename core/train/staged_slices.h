@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/base/status_board.h"
 #include "core/train/checkpoint_bytes.h"
 
 namespace trireme {
@@ -26,6 +27,7 @@ void for_each_staged(const NamedSlice& slice, std::size_t kind, SliceMover& move
     mover.device.copy(mover.stream, mover.staging.data(), from, static_cast<std::size_t>(count) * sizeof(float));
     mover.stream.synchronize();
     work(static_cast<const float*>(mover.staging.data()), begin, count);
+    process_status().tick();
   }
 }
 

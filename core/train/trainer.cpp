@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/status_board.h"
 
 namespace trireme {
 namespace {
@@ -18,6 +19,9 @@ Saving saving_of(Recompute recompute) { return recompute == Recompute::full ? Sa
 double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
+
+// What begins at each of the marks in an update.
+constexpr std::array<Phase, 4> kPhaseAfter{Phase::forward_backward, Phase::reduce, Phase::optimizer, Phase::training};
 
 // The layout of what comes back from an update.
 struct Told {
@@ -94,7 +98,10 @@ Pass Trainer::pass() {
 }
 
 void Trainer::mark(Record& record, Mark which) {
-  parts_.stream.call([at = &record.marks[which]] { *at = std::chrono::steady_clock::now(); });
+  parts_.stream.call([at = &record.marks[which], which] {
+    *at = std::chrono::steady_clock::now();
+    process_status().device_enters(kPhaseAfter[which]);
+  });
 }
 
 std::optional<StepMetrics> Trainer::step() {
@@ -135,7 +142,13 @@ std::optional<StepMetrics> Trainer::step() {
   state_.position += config_.global_batch;
   state_.tokens += config_.global_batch * config_.sequence;
   record.known.tokens = state_.tokens;
+  process_status().at_step(state_.step);
   return tell(records_[static_cast<std::size_t>(state_.step % 2)]);
+}
+
+const Batch& Trainer::read(std::int64_t position) {
+  const PhaseScope scope(process_status(), Phase::data);
+  return parts_.source.read(position, config_.micro_batch);
 }
 
 void Trainer::micro_step(Record& record, std::int64_t index, std::int64_t count, std::int64_t& targets) {
@@ -146,7 +159,7 @@ void Trainer::micro_step(Record& record, std::int64_t index, std::int64_t count,
 
   uploaded_->synchronize();
   const auto asked = std::chrono::steady_clock::now();
-  const Batch& batch = parts_.source.read(mine + index * config_.micro_batch, config_.micro_batch);
+  const Batch& batch = read(mine + index * config_.micro_batch);
   parts_.source.prefetch(following, config_.micro_batch);
   record.known.seconds.data += seconds_between(asked, std::chrono::steady_clock::now());
   record.known.token_hash += batch.token_hash;
@@ -213,6 +226,7 @@ void Trainer::resume(const TrainState& state) {
 
 double Trainer::evaluate(BatchSource& source, std::int64_t samples) {
   check(samples > 0, "an evaluation over {} samples: at least 1 is needed", samples);
+  const PhaseScope scope(process_status(), Phase::evaluation);
   parts_.stream.synchronize();  // the host's collectives below come after those of steps on every rank
   std::vector<double> sums(static_cast<std::size_t>(samples));
   std::vector<double> counts(sums.size());
@@ -220,6 +234,7 @@ double Trainer::evaluate(BatchSource& source, std::int64_t samples) {
   const std::int64_t stride = config_.micro_batch * parts_.data.size();
   for (std::int64_t first = parts_.data.rank() * config_.micro_batch; first < samples; first += stride) {
     const std::int64_t rows = std::min(config_.micro_batch, samples - first);
+    process_status().tick();
     const Batch& batch = source.read(first, rows);
     model_.batch().upload(parts_.device, parts_.stream, plan_, batch);
     model_.forward(pass(), parts_.store);

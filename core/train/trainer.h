@@ -69,6 +69,7 @@ class Trainer {
 
   void plan_memory();
   void measure_peak();
+  const Batch& read(std::int64_t position);
   void micro_step(Record& record, std::int64_t index, std::int64_t count, std::int64_t& targets);
   void share_totals(Record& record, std::int64_t targets);
   void mark(Record& record, Mark which);
