@@ -152,22 +152,39 @@ struct SwiGluBackward {
   Tensor gate_up;    // [N, 2F]
 };
 
+/// What one rank's columns add to the softmax of rows that are cut over S ranks: its columns are tokens first_column
+/// and on, of which `vocabulary` (perhaps 0) are real and the rest padding. The ranks' stats, gathered, are the `parts`
+/// of CrossEntropy and TokenScore, which never see another rank's logits.
+struct SoftmaxPart {
+  /// [N, 4] f32, written: the largest logit (-inf without columns); the sum of e^(logit - largest); the target's logit
+  /// (-inf if it is not among these columns); the best token (lowest id on a tie, -1 without columns), an i32's bits.
+  Tensor stats;
+  Tensor logits;   // [N, Vl]
+  Tensor targets;  // [N] i32, of all tokens
+  std::int64_t vocabulary = 0;
+  std::int64_t first_column = 0;
+};
 /// losses = -log softmax(logits)[target]; then logits become `gradient_scale` times their own gradient, in place
 /// (skipped when gradient_scale is 0). Rows whose target is negative have loss 0 and gradient 0. Columns from
-/// `vocabulary` on are padding: they score nothing and get gradient 0.
+/// `vocabulary` on are padding: they score nothing and get gradient 0. With parts, logits are this rank's columns and
+/// the losses those of the whole row, the same bits on every rank; a target that no rank has is infinitely unlikely.
 struct CrossEntropy {
-  Tensor losses;   // [N] f32
-  Tensor logits;   // [N, V], overwritten
-  Tensor targets;  // [N] i32
+  Tensor losses;      // [N] f32
+  Tensor logits;      // [N, V], overwritten; with parts [N, Vl]
+  Tensor targets;     // [N] i32
+  Tensor parts = {};  // [S, N, 4] f32, optional: every rank's SoftmaxPart stats, added in this order
   std::int64_t vocabulary = 0;
+  std::int64_t first_column = 0;  // as in SoftmaxPart; 0 without parts
   float gradient_scale = 0.0F;
 };
-/// Log-likelihood of targets and the best token of each row (lowest id on a tie). Negative targets score 0.
+/// Log-likelihood of targets and the best token of each row (lowest id on a tie). Negative targets score 0. Columns
+/// from `vocabulary` on are padding. With parts these say it all: logits may be empty, and vocabulary is not looked at.
 struct TokenScore {
-  Tensor log_prob;  // [N] f32
-  Tensor best;      // [N] i32
-  Tensor logits;    // [N, V]
-  Tensor targets;   // [N] i32
+  Tensor log_prob;    // [N] f32
+  Tensor best;        // [N] i32
+  Tensor logits;      // [N, V]
+  Tensor targets;     // [N] i32
+  Tensor parts = {};  // [S, N, 4] f32, optional, as in CrossEntropy
   std::int64_t vocabulary = 0;
 };
 
@@ -212,11 +229,12 @@ struct Cast {
   Tensor y;  // any shape
   Tensor x;  // as many elements
 };
-/// y = a + b.
+/// y = a + b (+ bias), added in this order in fp32 and rounded once.
 struct Add {
-  Tensor y;  // [n]; may be a's or b's memory
-  Tensor a;  // [n]
-  Tensor b;  // [n]
+  Tensor y;          // [n], with bias [N, D]; may be a's or b's memory
+  Tensor a;          // as y
+  Tensor b;          // as y
+  Tensor bias = {};  // [D], optional
 };
 
 /// Runs operations in stream order. Shapes and dtypes are asserted; arguments are copied, memory is borrowed until the
@@ -240,6 +258,7 @@ class Ops {
   virtual void run(Stream& stream, const GeluBackward& op) const = 0;
   virtual void run(Stream& stream, const SwiGlu& op) const = 0;
   virtual void run(Stream& stream, const SwiGluBackward& op) const = 0;
+  virtual void run(Stream& stream, const SoftmaxPart& op) const = 0;
   virtual void run(Stream& stream, const CrossEntropy& op) const = 0;
   virtual void run(Stream& stream, const TokenScore& op) const = 0;
   virtual void run(Stream& stream, const Sum& op) const = 0;

@@ -27,6 +27,7 @@ const KernelTable kTable = {
     .gelu_backward = gelu_backward,
     .swiglu = swiglu,
     .swiglu_backward = swiglu_backward,
+    .softmax_part = softmax_part,
     .cross_entropy = cross_entropy,
     .token_score = token_score,
     .sum = sum,

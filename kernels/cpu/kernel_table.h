@@ -32,6 +32,7 @@ struct KernelTable {
   Kernel<GeluBackward> gelu_backward;
   Kernel<SwiGlu> swiglu;
   Kernel<SwiGluBackward> swiglu_backward;
+  Kernel<SoftmaxPart> softmax_part;
   Kernel<CrossEntropy> cross_entropy;
   Kernel<TokenScore> token_score;
   Kernel<Sum> sum;

@@ -21,6 +21,7 @@ void gelu(const Gelu& op, int threads);
 void gelu_backward(const GeluBackward& op, int threads);
 void swiglu(const SwiGlu& op, int threads);
 void swiglu_backward(const SwiGluBackward& op, int threads);
+void softmax_part(const SoftmaxPart& op, int threads);
 void cross_entropy(const CrossEntropy& op, int threads);
 void token_score(const TokenScore& op, int threads);
 void sum(const Sum& op, int threads);

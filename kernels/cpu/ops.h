@@ -39,6 +39,7 @@ class CpuOps : public Ops {
   void run(Stream& stream, const GeluBackward& op) const override { enqueue(stream, kernels_.gelu_backward, op); }
   void run(Stream& stream, const SwiGlu& op) const override { enqueue(stream, kernels_.swiglu, op); }
   void run(Stream& stream, const SwiGluBackward& op) const override { enqueue(stream, kernels_.swiglu_backward, op); }
+  void run(Stream& stream, const SoftmaxPart& op) const override { enqueue(stream, kernels_.softmax_part, op); }
   void run(Stream& stream, const CrossEntropy& op) const override { enqueue(stream, kernels_.cross_entropy, op); }
   void run(Stream& stream, const TokenScore& op) const override { enqueue(stream, kernels_.token_score, op); }
   void run(Stream& stream, const Sum& op) const override { enqueue(stream, kernels_.sum, op); }

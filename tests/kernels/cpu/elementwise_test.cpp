@@ -163,6 +163,26 @@ TEST_P(ElementwiseTest, AddAlsoInPlace) {
   EXPECT_EQ(bits(tb.tensor), bits(ty.tensor));
 }
 
+TEST_P(ElementwiseTest, AddWithBiasRoundsOnceAlsoInPlace) {
+  for (const auto& [rows, width] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {5, 7}, {37, 1003}}) {
+    const Shape matrix = {rows, width};
+    const auto count = static_cast<std::size_t>(rows * width);
+    Values a = normal(count, 1), b = normal(count, 2), bias = normal(static_cast<std::size_t>(width), 3), sum;
+    const Held ta = machine.put(GetParam(), matrix, a), tb = machine.put(GetParam(), matrix, b);
+    const Held tbias = machine.put(GetParam(), {width}, bias), ty = machine.make(GetParam(), matrix);
+    for (std::size_t i = 0; i < count; ++i) sum.push_back(a[i] + b[i] + bias[i % static_cast<std::size_t>(width)]);
+    machine.run(Add{.y = ty.tensor, .a = ta.tensor, .b = tb.tensor, .bias = tbias.tensor});
+    // The first sum is rounded to fp32; it may be far larger than the second.
+    expect_near(
+        ty.tensor, sum, [&](std::size_t i) { return kRoundoff * std::abs(a[i] + b[i]); }, "y");
+    const Held again = machine.put(GetParam(), matrix, a);
+    machine.run(Add{.y = ta.tensor, .a = ta.tensor, .b = tb.tensor, .bias = tbias.tensor});
+    EXPECT_EQ(bits(ta.tensor), bits(ty.tensor));
+    machine.run(Add{.y = tb.tensor, .a = again.tensor, .b = tb.tensor, .bias = tbias.tensor});
+    EXPECT_EQ(bits(tb.tensor), bits(ty.tensor));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Dtypes, ElementwiseTest, ::testing::Values(Dtype::f32, Dtype::bf16));
 
 TEST(Cast, RoundsToNearestEvenAndKeepsWhatIsNotANumber) {

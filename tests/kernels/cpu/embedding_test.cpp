@@ -101,6 +101,45 @@ TEST_P(EmbeddingTest, BackwardAddsEachRowInOneOrder) {
   EXPECT_EQ(bits(at_one.d_position_table.tensor), bits(at_two.d_position_table.tensor));
 }
 
+TEST_P(EmbeddingTest, APartOfTheTableWithoutAnyTokenAddsNothing) {
+  // Rows beyond the vocabulary, none at all, and neither rows nor memory.
+  const Memory& m = at_two;
+  const Tensor none[3] = {m.table.tensor, m.table.tensor.rows(0, 0), {nullptr, GetParam(), {0, kWidth}}};
+  const Tensor d_none[3] = {m.d_table.tensor, m.d_table.tensor.rows(0, 0), {nullptr, Dtype::f32, {0, kWidth}}};
+  const std::string before = bits(m.d_table.tensor);
+  for (int i = 0; i < 3; ++i) {
+    Values y(kRows * kWidth, 7.0);
+    const Held ty = two.put(GetParam(), {kRows, kWidth}, y);
+    two.run(Embedding{.y = ty.tensor,
+                      .tokens = m.tokens.tensor,
+                      .positions = m.positions.tensor,
+                      .token_table = none[i],
+                      .position_table = {},
+                      .first_row = kVocabulary});
+    EXPECT_EQ(largest(get(ty.tensor)), 0.0);
+    two.run(Embedding{.y = ty.tensor,
+                      .tokens = m.tokens.tensor,
+                      .positions = m.positions.tensor,
+                      .token_table = none[i],
+                      .position_table = m.position_table.tensor,
+                      .first_row = kVocabulary});
+    Values expected;
+    for (std::size_t row = 0; row < kRows; ++row) {
+      for (std::size_t k = 0; k < kWidth; ++k) {
+        expected.push_back(position_table[static_cast<std::size_t>(positions[row]) * kWidth + k]);
+      }
+    }
+    EXPECT_EQ(get(ty.tensor), expected);
+    two.run(EmbeddingBackward{.d_token_table = d_none[i],
+                              .d_position_table = {},
+                              .dy = m.dy.tensor,
+                              .tokens = m.tokens.tensor,
+                              .positions = m.positions.tensor,
+                              .first_row = kVocabulary});
+    EXPECT_EQ(bits(m.d_table.tensor), before);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Dtypes, EmbeddingTest, ::testing::Values(Dtype::f32, Dtype::bf16));
 
 }  // namespace
