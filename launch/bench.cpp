@@ -61,8 +61,8 @@ class RandomTokens : public BatchSource {
 
 int bench_step(World& world, RunConfig config, std::int64_t steps, bool json) {
   const auto& a = config.model.architecture;
-  Engine engine(world, a, {.replica = world.size()}, config.train.precision, config.cpu.threads,
-                config.cpu.inline_streams);
+  config.mesh = {.replica = world.size()};
+  Engine engine(world, a, engine_config(config));
   initialise(engine.table, *engine.store, *engine.device, *engine.stream, config.train.seed);
   config.train.global_batch = config.train.micro_batch * world.size();
   RandomTokens tokens(*engine.device, config.train.micro_batch, config.train.sequence, a.vocabulary);
@@ -73,8 +73,8 @@ int bench_step(World& world, RunConfig config, std::int64_t steps, bool json) {
                    .ops = *engine.ops,
                    .stream = *engine.stream,
                    .store = *engine.store,
-                   .data = *engine.replicas,
-                   .tensor = *engine.tensor,
+                   .data = *engine.mesh.data,
+                   .tensor = *engine.mesh.tensor,
                    .source = tokens});
   std::vector<double> seconds;
   constexpr std::int64_t kWarmUp = 2;

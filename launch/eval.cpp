@@ -242,9 +242,9 @@ void write_results(const EvalOptions& options, const Preparation& made, std::int
 
 int evaluate(World& world, const EvalOptions& options) {
   auto made = prepare_together(world, options);
-  const auto& config = made.config;
-  Engine engine(world, config.model.architecture, {.replica = world.size()}, config.train.precision, config.cpu.threads,
-                config.cpu.inline_streams);
+  auto& config = made.config;
+  config.mesh = {.replica = world.size()};
+  Engine engine(world, config.model.architecture, engine_config(config));
   const auto step = load_parameters(world, config, engine, made.checkpoint);
   Scorer scorer({.architecture = config.model.architecture,
                  .dtype = config.train.precision,
@@ -252,8 +252,8 @@ int evaluate(World& world, const EvalOptions& options) {
                  .ops = *engine.ops,
                  .stream = *engine.stream,
                  .store = *engine.store,
-                 .data = *engine.replicas,
-                 .tensor = *engine.tensor});
+                 .data = *engine.mesh.data,
+                 .tensor = *engine.mesh.tensor});
   ExamProgress progress;
   const auto start = Clock::now();
   const auto likelihoods = scorer.score(made.sheet.requests, [&](std::int64_t done, std::int64_t all) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launch/run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -59,15 +62,70 @@ RunConfig parse_resolved(const std::string& text, const std::string& name) {
 
 }  // namespace
 
-Engine::Engine(World& world, const Architecture& architecture, const MeshShape& mesh, Dtype precision,
-               std::int64_t threads, bool inline_streams)
-    : device(make_cpu_device({.threads = threads_per_rank(world, threads), .inline_streams = inline_streams})),
+Engine::Engine(World& world, const Architecture& architecture, const Config& config)
+    : device(make_cpu_device(
+          {.threads = threads_per_rank(world, config.threads), .inline_streams = config.inline_streams})),
       ops(make_cpu_ops(*device)),
       stream(device->make_stream("compute")),
-      replicas(world.replica_group(mesh)),
-      tensor(world.tensor_group(mesh)),
+      mesh(connect_mesh(world, config.mesh, std::max<std::int64_t>(1, config.mesh.tensor / architecture.kv_heads),
+                        *device)),
       table(table_of(architecture)),
-      store(make_replicated_params(table, *device, *ops, precision, *replicas)) {}
+      store(make_params(table, *device, *ops, config.precision,
+                        {mesh.replica.get(), mesh.shard.get(), mesh.tensor.get(), mesh.copies.get()},
+                        config.sharding)) {}
+
+std::vector<std::string> mesh_table(const World& world, const MeshShape& mesh) {
+  constexpr std::size_t kShown = 64;
+  const auto homes = world.homes();
+  const auto order = ranks_by_node(homes);
+  std::vector<std::string> lines{"rank  node              cores       replica shard tensor"};
+  std::map<std::int64_t, std::int64_t> node_of;  // by tensor group, that of its first rank
+  std::set<std::int64_t> torn;
+  for (std::size_t r = 0; r < homes.size(); ++r) {
+    const MeshPlace place = place_of(mesh, order[r]);
+    if (r < kShown) {
+      lines.push_back(fmt::format("{:>4}  {:<16}  {:<10}  {:>7} {:>5} {:>6}", r, homes[r].host, homes[r].cores,
+                                  place.replica, place.shard, place.tensor));
+    }
+    const auto [hit, fresh] = node_of.emplace(place.data(mesh), homes[r].node);
+    if (!fresh && hit->second != homes[r].node) torn.insert(place.data(mesh));
+  }
+  if (homes.size() > kShown) lines.push_back(fmt::format("... and {} more ranks", homes.size() - kShown));
+  if (!torn.empty()) {
+    lines.push_back(
+        fmt::format("warning: {} of {} tensor groups cross nodes, which is slow; choose mesh.tensor so that it "
+                    "divides the ranks of every node",
+                    torn.size(), mesh.data()));
+  }
+  return lines;
+}
+
+std::string padding_note(const Architecture& a, std::int64_t tensor) {
+  std::vector<std::string> parts;
+  if (a.kv_heads < tensor) {
+    parts.push_back(fmt::format("each of {} key/value heads is held by {} ranks", a.kv_heads, tensor / a.kv_heads));
+  } else if (a.kv_heads % tensor != 0) {
+    const auto padded = (a.kv_heads + tensor - 1) / tensor * tensor;
+    parts.push_back(fmt::format("{} heads are padded to {}: {:.0f} % of attention's work is for nothing", a.heads,
+                                a.heads / a.kv_heads * padded,
+                                100.0 * static_cast<double>(padded - a.kv_heads) / static_cast<double>(padded)));
+  }
+  const auto pads = [&](const char* what, std::int64_t size) {
+    if (size % tensor != 0)
+      parts.push_back(fmt::format("{} {} padded to {}", what, size, (size + tensor - 1) / tensor * tensor));
+  };
+  pads("vocabulary", a.vocabulary);
+  pads("feed-forward width", a.feed_forward);
+  return parts.empty() ? "" : fmt::format("mesh.tensor = {}: {}", tensor, fmt::join(parts, "; "));
+}
+
+Engine::Config engine_config(const RunConfig& config) {
+  return {.mesh = config.mesh,
+          .precision = config.train.precision,
+          .sharding = {config.sharding.stage, config.sharding.reduce, config.sharding.reduce_dtype},
+          .threads = config.cpu.threads,
+          .inline_streams = config.cpu.inline_streams};
+}
 
 LoaderConfig loader_config(const RunConfig& config, Split split) {
   LoaderConfig loader;

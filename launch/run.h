@@ -20,17 +20,29 @@ namespace trireme {
 
 /// What everybody who runs a model needs, in the order in which it is made; destroyed in the opposite order.
 struct Engine {
-  Engine(World& world, const Architecture& architecture, const MeshShape& mesh, Dtype precision, std::int64_t threads,
-         bool inline_streams);
+  struct Config {
+    MeshShape mesh;
+    Dtype precision = Dtype::f32;
+    ShardingOptions sharding = {};
+    std::int64_t threads = 0;  // of each rank; 0: the host's cores shared by its ranks
+    bool inline_streams = false;
+  };
+  Engine(World& world, const Architecture& architecture, const Config& config);
 
   std::unique_ptr<Device> device;
   std::unique_ptr<Ops> ops;
   std::unique_ptr<Stream> stream;
-  std::unique_ptr<Group> replicas;
-  std::unique_ptr<Group> tensor;
+  MeshGroups mesh;
   ParamTable table;
   std::unique_ptr<ParamStore> store;
 };
+
+/// What a run's settings say about the engine.
+Engine::Config engine_config(const RunConfig& config);
+/// Where every rank runs and stands, a line each, for people.
+std::vector<std::string> mesh_table(const World& world, const MeshShape& mesh);
+/// What the tensor axis copies or pads of this model, a line for people; nothing where everything divides.
+std::string padding_note(const Architecture& a, std::int64_t tensor);
 
 /// Reads and validates on rank 0 (all problems at once, before a device is touched), resolves what the data decides
 /// (the vocabulary), and gives every rank the same settings.

@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kFamilies[] = {"gpt2", "llama"};
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};  // in the order of Dtype
 constexpr std::string_view kRecompute[] = {"none", "full"};
+constexpr std::string_view kReduceEvery[] = {"step", "micro_step"};
 constexpr std::string_view kSchedules[] = {"constant", "linear", "cosine", "wsd"};
 constexpr std::string_view kDecays[] = {"sqrt", "linear"};
 
@@ -84,9 +85,17 @@ void fields(FieldVisitor& v, RunConfig& c) {
   v.choice("precision", c.train.precision, kPrecisions, "compute dtype; masters and moments are fp32");
   v.choice("recompute", c.train.recompute, kRecompute, "recompute activations in backward");
   v.group("mesh", "ranks by axis; their product is the number of ranks", [&] {
-    v.field("replica", c.mesh.replica, "data-parallel replicas; 0: what the world leaves", kNotNegative);
-    v.field("shard", c.mesh.shard, "ranks that share one copy of the parameters", kAtLeastOne);
-    v.field("tensor", c.mesh.tensor, "ranks that split each layer", kAtLeastOne);
+    v.count_or_auto("replica", c.mesh.replica, "data-parallel replicas; auto: what the other axes leave");
+    v.count_or_auto("shard", c.mesh.shard, "ranks that share one copy of the parameters; auto: what the others leave");
+    v.field("tensor", c.mesh.tensor, "ranks that split each layer, within a node", kAtLeastOne);
+  });
+  v.group("sharding", "what the shard axis shards, and how it sums gradients", [&] {
+    auto zero = static_cast<std::int64_t>(c.sharding.stage);
+    v.field("zero", zero, "ZeRO stage; 1: optimizer, 2: gradients too, 3: parameters too", {.low = 1, .high = 3});
+    c.sharding.stage = static_cast<ZeroStage>(zero);
+    v.choice("reduce", c.sharding.reduce, kReduceEvery,
+             "stages 2 and 3: sum whole gradients once, or parts as they come");
+    v.choice("reduce_dtype", c.sharding.reduce_dtype, kPrecisions, "of gradients on the way over the shard axis");
   });
   v.group("optimizer", "AdamW", [&] { fields(v, c.optimizer); });
   v.group("data", "what is read", [&] {
@@ -174,6 +183,47 @@ LoadedRunConfig load_run_config(const std::string& path, std::span<const std::st
   return loaded;
 }
 
+std::string resolve_mesh(MeshShape& mesh, std::int64_t ranks) {
+  const auto given = [](std::int64_t n) { return n == 0 ? std::string("auto") : fmt::format("{}", n); };
+  const auto asked = fmt::format("mesh.replica * shard * tensor = {} * {} * {}", given(mesh.replica), given(mesh.shard),
+                                 given(mesh.tensor));
+  if (mesh.replica == 0 && mesh.shard == 0) mesh.replica = 1;
+  auto& open = mesh.replica == 0 ? mesh.replica : mesh.shard;
+  const bool free = open == 0;
+  if (free) open = 1;
+  const auto known = mesh.ranks();
+  if (free && ranks % known == 0) {
+    open = ranks / known;
+    return {};
+  }
+  if (known == ranks) return {};
+  std::vector<std::string> possible;
+  for (std::int64_t tensor = 1; tensor <= ranks; ++tensor) {
+    for (std::int64_t shard = 1; shard * tensor <= ranks; ++shard) {
+      if (ranks % (shard * tensor) == 0) {
+        possible.push_back(fmt::format("{}*{}*{}", ranks / (shard * tensor), shard, tensor));
+      }
+    }
+  }
+  constexpr std::size_t kShown = 12;
+  const auto shown = std::min(possible.size(), kShown);
+  return fmt::format("{} cannot be the {} ranks of this job; start it with mpirun -n {}{}, or choose among {}{}", asked,
+                     ranks, known, free ? " or a multiple" : "",
+                     fmt::join(possible.begin(), possible.begin() + static_cast<std::ptrdiff_t>(shown), " "),
+                     shown < possible.size() ? " ..." : "");
+}
+
+std::string tensor_problem(const Architecture& a, std::int64_t tensor) {
+  if (a.kv_heads >= tensor) return {};
+  if (tensor % a.kv_heads != 0) {
+    return fmt::format("more than model.kv_heads = {} and no multiple of it", a.kv_heads);
+  }
+  const auto neighbours = tensor / a.kv_heads;
+  if (a.heads / a.kv_heads % neighbours == 0) return {};
+  return fmt::format("{} ranks would share a key/value head, but its {} query heads do not divide by {}", neighbours,
+                     a.heads / a.kv_heads, neighbours);
+}
+
 void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems) {
   auto& c = loaded.config;
   const auto& a = c.model.architecture;
@@ -196,20 +246,21 @@ void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems) {
           "model.tied = false with model.family gpt2, whose head is tied");
   require(c.train.sequence <= a.context, "train.sequence",
           fmt::format("train.sequence = {} is longer than model.context = {}", c.train.sequence, a.context));
-  require(c.mesh.shard == 1 && c.mesh.tensor == 1, c.mesh.tensor != 1 ? "mesh.tensor" : "mesh.shard",
-          fmt::format("mesh.shard = {} and mesh.tensor = {}: this build trains data-parallel; both must be 1",
-                      c.mesh.shard, c.mesh.tensor));
-  const auto inner = c.mesh.shard * c.mesh.tensor;
-  if (c.mesh.replica == 0) {
-    require(divides(inner, ranks), "mesh.shard",
-            fmt::format("mesh.shard * mesh.tensor = {} does not divide the {} ranks of this job", inner, ranks));
-    c.mesh.replica = std::max<std::int64_t>(1, ranks / inner);
-  } else {
-    require(c.mesh.ranks() == ranks, "mesh.replica",
-            fmt::format("mesh.replica * shard * tensor = {} ranks, but this job has {}; start it with mpirun -n {} or "
-                        "leave mesh.replica out",
-                        c.mesh.ranks(), ranks, c.mesh.ranks()));
+  const auto mesh_problem = resolve_mesh(c.mesh, ranks);
+  require(mesh_problem.empty(), loaded.places.contains("mesh.tensor") ? "mesh.tensor" : "mesh.shard", mesh_problem);
+  if (const auto problem = tensor_problem(a, c.mesh.tensor); !problem.empty()) {
+    std::vector<std::int64_t> possible;
+    for (std::int64_t t = 1; t <= ranks; ++t) {
+      if (divides(t, ranks) && tensor_problem(a, t).empty()) possible.push_back(t);
+    }
+    require(false, "mesh.tensor",
+            fmt::format("mesh.tensor = {}: {}; possible on {} ranks: {}", c.mesh.tensor, problem, ranks,
+                        fmt::join(possible, " ")));
   }
+  require(divides(c.mesh.tensor, c.train.micro_batch * c.train.sequence), "mesh.tensor",
+          fmt::format("mesh.tensor = {} does not divide train.micro_batch * train.sequence = {} * {} tokens, which the "
+                      "axis splits",
+                      c.mesh.tensor, c.train.micro_batch, c.train.sequence));
   const auto per_pass = c.train.micro_batch * c.mesh.data();
   require(divides(per_pass, c.train.global_batch), "train.global_batch",
           fmt::format("train.global_batch = {} is not a multiple of train.micro_batch * data-parallel ranks = {} * {}",
@@ -241,6 +292,7 @@ std::string what_fixes_the_result(const RunConfig& config) {
   copy.eval = defaults.eval;
   copy.checkpoint = defaults.checkpoint;
   copy.mesh = defaults.mesh;
+  copy.sharding = defaults.sharding;
   copy.train.micro_batch = defaults.train.micro_batch;
   return to_yaml(copy);
 }

@@ -25,7 +25,12 @@ struct RunConfig {
   } model;
   TrainerConfig train;
   OptimizerConfig optimizer;
-  MeshShape mesh{.replica = 0, .shard = 1, .tensor = 1};  // replica 0: what the world leaves
+  MeshShape mesh{.replica = 0, .shard = 1, .tensor = 1};  // 0: what the others leave of the world
+  struct {
+    ZeroStage stage = ZeroStage::parameters;
+    ReduceEvery reduce = ReduceEvery::micro_step;
+    Dtype reduce_dtype = Dtype::f32;
+  } sharding;
   struct {
     std::vector<std::string> shards;
     std::vector<double> weights;
@@ -63,6 +68,10 @@ struct LoadedRunConfig {
 /// Reads the file (none when `path` is empty), puts --set assignments over it and the preset under its model settings.
 /// Whatever is wrong is added to problems.
 LoadedRunConfig load_run_config(const std::string& path, std::span<const std::string> assignments, Problems& problems);
+/// Gives the axis that is left open (0) what the others leave of `ranks`; says what is wrong, or nothing.
+std::string resolve_mesh(MeshShape& mesh, std::int64_t ranks);
+/// Why a tensor axis of so many ranks cannot split this model's heads; nothing where it can.
+std::string tensor_problem(const Architecture& a, std::int64_t tensor);
 /// What cannot be true for this world size: mesh, batch sizes, heads, schedule. Needs no device and no data.
 void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems);
 /// The resolved configuration as YAML.

@@ -44,8 +44,7 @@ class TrainingRun {
         config_(config),
         options_(options),
         watchdog_(make_watchdog(world, process_status(), config.watchdog.seconds)),
-        engine_(world, config.model.architecture, config.mesh, config.train.precision, config.cpu.threads,
-                config.cpu.inline_streams),
+        engine_(world, config.model.architecture, engine_config(config)),
         samples_(make_loader(*engine_.device, loader_config(config, Split::train))),
         trainer_({.architecture = config_.model.architecture,
                   .config = config_.train,
@@ -54,8 +53,8 @@ class TrainingRun {
                   .ops = *engine_.ops,
                   .stream = *engine_.stream,
                   .store = *engine_.store,
-                  .data = *engine_.replicas,
-                  .tensor = *engine_.tensor,
+                  .data = *engine_.mesh.data,
+                  .tensor = *engine_.mesh.tensor,
                   .source = *samples_}),
         progress_(stderr, config.train.steps, config.log.every,
                   world.rank() == 0 ? (fs::path(config.run.dir) / "log.txt").string() : ""),
@@ -114,6 +113,10 @@ class TrainingRun {
     const auto& a = config_.model.architecture;
     note(fmt::format("{} parameters, vocabulary {}, {} ranks ({} each), {}", engine_.table.count(), a.vocabulary,
                      world_.size(), engine_.device->description(), name(config_.train.precision)));
+    if (world_.size() > 1) {
+      for (const auto& line : mesh_table(world_, config_.mesh)) note(line);
+    }
+    if (const auto line = padding_note(a, config_.mesh.tensor); !line.empty()) note(line);
     std::size_t bytes = trainer_.plan().bytes();
     std::string parts = fmt::format("activations {:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
     for (const auto& [purpose, size] : engine_.store->memory()) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The world of MPI ranks: start, axes of the mesh, and the two ends (in good order, or by abort).
+// The world of MPI ranks: start, groups, and the two ends (in good order, or by abort).
 #include "parallel/mpi.h"
 
 #include <mpi.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <exception>
 #include <thread>
+#include <vector>
 
 #include "core/base/error.h"
 #include "parallel/parallel.h"
@@ -49,6 +51,22 @@ namespace {
 // for all of them and its abort ends the others in the meantime: by SIGTERM, and a second later by SIGKILL.
 constexpr std::chrono::milliseconds kLetRankZeroSpeak{2000};
 
+/// "0-3,8": the cores that this process may run on.
+std::string allowed_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return "?";
+  std::string text;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (!CPU_ISSET(core, &set)) continue;
+    const int first = core;
+    while (core + 1 < CPU_SETSIZE && CPU_ISSET(core + 1, &set)) ++core;
+    text += fmt::format("{}{}", text.empty() ? "" : ",", first);
+    if (core > first) text += fmt::format("-{}", core);
+  }
+  return text;
+}
+
 class MpiWorld final : public World {
  public:
   MpiWorld() {
@@ -63,7 +81,10 @@ class MpiWorld final : public World {
           "MPI_Comm_split_type");
     check(MpiCode{MPI_Comm_rank(local, &local_rank_)}, "MPI_Comm_rank");
     check(MpiCode{MPI_Comm_size(local, &local_size_)}, "MPI_Comm_size");
+    int node = rank_;
+    check(MpiCode{MPI_Bcast(&node, 1, MPI_INT, 0, local)}, "MPI_Bcast");
     check(MpiCode{MPI_Comm_free(&local)}, "MPI_Comm_free");
+    gather_homes(node);
     group_ = make_mpi_group(MPI_Comm_c2f(MPI_COMM_WORLD), "world");
   }
 
@@ -80,17 +101,18 @@ class MpiWorld final : public World {
   int local_size() const override { return local_size_; }
   Group& group() override { return *group_; }
 
-  std::unique_ptr<Group> replica_group(const MeshShape& mesh) override {
-    const MeshPlace place = checked_place(mesh);
-    return split("replica", place.shard * mesh.tensor + place.tensor, place.replica);
-  }
-  std::unique_ptr<Group> shard_group(const MeshShape& mesh) override {
-    const MeshPlace place = checked_place(mesh);
-    return split("shard", place.replica * mesh.tensor + place.tensor, place.shard);
-  }
-  std::unique_ptr<Group> tensor_group(const MeshShape& mesh) override {
-    const MeshPlace place = checked_place(mesh);
-    return split("tensor", place.data(mesh), place.tensor);
+  std::span<const RankHome> homes() const override { return homes_; }
+
+  std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key,
+                               Device& /*device*/) override {
+    MPI_Comm axis = MPI_COMM_NULL;
+    check(MpiCode{MPI_Comm_split(MPI_COMM_WORLD, static_cast<int>(colour), static_cast<int>(key), &axis)},
+          "MPI_Comm_split");
+    int size = 0;
+    check(MpiCode{MPI_Comm_size(axis, &size)}, "MPI_Comm_size");
+    auto group = size == 1 ? make_self_group(name) : make_mpi_group(MPI_Comm_c2f(axis), name);
+    check(MpiCode{MPI_Comm_free(&axis)}, "MPI_Comm_free");
+    return group;
   }
 
   [[noreturn]] void abort(const std::string& message, int exit_code) override {
@@ -107,21 +129,19 @@ class MpiWorld final : public World {
   }
 
  private:
-  MeshPlace checked_place(const MeshShape& mesh) const {
-    check_usage(mesh.replica >= 1 && mesh.shard >= 1 && mesh.tensor >= 1 && mesh.ranks() == size_,
-                "mesh.replica * mesh.shard * mesh.tensor = {} * {} * {} must be the number of ranks, which is {}",
-                mesh.replica, mesh.shard, mesh.tensor, size_);
-    return place_of(mesh, rank_);
-  }
-
-  /// The ranks of one colour, in the order of `key`.
-  static std::unique_ptr<Group> split(const char* name, std::int64_t colour, std::int64_t key) {
-    MPI_Comm axis = MPI_COMM_NULL;
-    check(MpiCode{MPI_Comm_split(MPI_COMM_WORLD, static_cast<int>(colour), static_cast<int>(key), &axis)},
-          "MPI_Comm_split");
-    auto group = make_mpi_group(MPI_Comm_c2f(axis), name);
-    check(MpiCode{MPI_Comm_free(&axis)}, "MPI_Comm_free");
-    return group;
+  /// Every rank tells the others where it runs.
+  void gather_homes(int node) {
+    struct Told {
+      int node, local_rank;
+      std::array<char, 64> host, cores;
+    };
+    Told own{.node = node, .local_rank = local_rank_, .host = {}, .cores = {}};
+    host_.copy(own.host.data(), own.host.size() - 1);
+    allowed_cores().copy(own.cores.data(), own.cores.size() - 1);
+    std::vector<Told> all(static_cast<std::size_t>(size_));
+    check(MpiCode{MPI_Allgather(&own, sizeof own, MPI_BYTE, all.data(), sizeof own, MPI_BYTE, MPI_COMM_WORLD)},
+          "MPI_Allgather");
+    for (const Told& told : all) homes_.push_back({told.node, told.host.data(), told.local_rank, told.cores.data()});
   }
 
   int rank_ = 0;
@@ -129,6 +149,7 @@ class MpiWorld final : public World {
   int local_rank_ = 0;
   int local_size_ = 1;
   std::string host_;
+  std::vector<RankHome> homes_;
   std::unique_ptr<Group> group_;
 };
 

@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/base/group.h"
 #include "core/base/mesh.h"
@@ -14,6 +16,14 @@
 #include "parallel/watchdog.h"
 
 namespace trireme {
+
+/// Where a rank runs.
+struct RankHome {
+  int node = 0;        // nodes are numbered by their first rank; ranks of one share memory
+  std::string host;    // the node's name
+  int local_rank = 0;  // among the ranks of its node
+  std::string cores;   // that it may run on: "0-3,8"
+};
 
 /// This process among all of them. Made once, at the start of main; ends MPI when destroyed in good order. While an
 /// exception is in flight nothing is torn down: report it with abort().
@@ -31,10 +41,11 @@ class World {
   virtual int local_size() const = 0;
   /// All ranks.
   virtual Group& group() = 0;
-  /// The ranks that differ from this one in the given axis alone.
-  virtual std::unique_ptr<Group> replica_group(const MeshShape& mesh) = 0;
-  virtual std::unique_ptr<Group> shard_group(const MeshShape& mesh) = 0;
-  virtual std::unique_ptr<Group> tensor_group(const MeshShape& mesh) = 0;
+  /// Where every rank runs, by rank.
+  virtual std::span<const RankHome> homes() const = 0;
+  /// The ranks of one colour, in the order of `key`: a group for tensors of this device. All ranks call.
+  virtual std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key,
+                                       Device& device) = 0;
   /// Prints "rank 3 of 8 on host: message" on stderr and ends the job on every rank with this exit code.
   [[noreturn]] virtual void abort(const std::string& message, int exit_code) = 0;
 };
@@ -42,12 +53,44 @@ class World {
 /// A group of this rank alone: every collective is the identity.
 std::unique_ptr<Group> make_self_group(std::string name);
 
-/// Runs `body(group)` on `ranks` threads of this process, each with its own member of one group; rethrows the first
-/// exception. For tests of everything that is parallel, without processes.
+/// Runs `body` on `ranks` threads of this process, each with its own member of one world; rethrows the first exception.
+/// For tests of everything that is parallel, without processes. Two ranks share a node.
+void run_thread_world(int ranks, const std::function<void(World&)>& body);
+/// The same for what needs no more than the group of all ranks.
 void run_thread_ranks(int ranks, const std::function<void(Group&)>& body);
 
-/// Every rank holds all parameters; gradients are summed over `replicas`.
-std::unique_ptr<ParamStore> make_replicated_params(const ParamTable& table, Device& device, const Ops& ops,
-                                                   Dtype compute, Group& replicas);
+/// One rank's groups along the axes of a mesh.
+struct MeshGroups {
+  MeshShape shape;
+  MeshPlace place;
+  std::unique_ptr<Group> replica, shard, tensor;
+  std::unique_ptr<Group> data;    // ranks that read different samples: replica and shard together
+  std::unique_ptr<Group> copies;  // neighbours on the tensor axis that hold the same key and value heads
+};
+/// Every rank's index when ranks are counted node by node, so that neighbours share a node wherever nodes are large
+/// enough. By rank.
+std::vector<std::int64_t> ranks_by_node(std::span<const RankHome> homes);
+/// Lays the ranks out node by node, so that the tensor axis stays within a node where that is possible. `copies`: ranks
+/// of the tensor axis that hold the same key and value heads. All ranks call; throws Error(usage) when the mesh is not
+/// the world's size.
+MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copies, Device& device);
+
+/// The groups that a parameter store works with; none: an axis of one rank.
+struct ParamAxes {
+  Group* replica = nullptr;
+  Group* shard = nullptr;
+  Group* tensor = nullptr;
+  Group* copies = nullptr;
+};
+struct ShardingOptions {
+  ZeroStage stage = ZeroStage::parameters;
+  ReduceEvery reduce = ReduceEvery::micro_step;  // of stages 2 and 3; stage 1 reduces once per step
+  Dtype reduce_dtype = Dtype::f32;               // of gradients on the way over the shard axis: f32 or bf16
+};
+
+/// Parameters of `table` over these axes: cut by the tensor axis, sharded over the shard axis where it has more than
+/// one rank, replicated over the replica axis. Masters, moments and gradients are f32, `compute` is f32 or bf16.
+std::unique_ptr<ParamStore> make_params(const ParamTable& table, Device& device, const Ops& ops, Dtype compute,
+                                        const ParamAxes& axes, const ShardingOptions& options = {});
 
 }  // namespace trireme

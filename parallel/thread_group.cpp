@@ -7,8 +7,12 @@
 #include <cstring>
 #include <exception>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <source_location>
+#include <sstream>
 #include <thread>
+#include <utility>
 
 #include "core/base/error.h"
 #include "parallel/parallel.h"
@@ -99,11 +103,12 @@ class Court {
 
 class ThreadGroup final : public Group {
  public:
-  ThreadGroup(Court& court, int rank, int size) : court_(court), rank_(rank), size_(size) {}
+  ThreadGroup(std::shared_ptr<Court> court, std::string name, int rank, int size)
+      : court_(std::move(court)), name_(std::move(name)), rank_(rank), size_(size) {}
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
-  std::string_view name() const override { return "threads"; }
+  std::string_view name() const override { return name_; }
 
   void all_reduce(Stream& stream, const Tensor& t, Reduction reduction) override {
     const Post post{"all_reduce", t.bytes(), t.data, t.data};
@@ -122,8 +127,8 @@ class ThreadGroup final : public Group {
   }
 
   void all_gather(Stream& stream, const Tensor& out, const Tensor& in) override {
-    check(out.bytes() == in.bytes() * static_cast<std::size_t>(size_), "group of {}: all_gather of {} bytes into {}",
-          size_, in.bytes(), out.bytes());
+    check(out.bytes() == in.bytes() * static_cast<std::size_t>(size_), "group {} of {}: all_gather of {} bytes into {}",
+          name_, size_, in.bytes(), out.bytes());
     const Post post{"all_gather", in.bytes(), in.data, out.data};
     enqueue(stream, post, [this, in](const std::vector<Post>& posts) {
       for (const Post& other : posts) {
@@ -135,7 +140,7 @@ class ThreadGroup final : public Group {
 
   void reduce_scatter(Stream& stream, const Tensor& out, const Tensor& in) override {
     check(in.bytes() == out.bytes() * static_cast<std::size_t>(size_) && in.dtype == out.dtype,
-          "group of {}: reduce_scatter of {} bytes into {}", size_, in.bytes(), out.bytes());
+          "group {} of {}: reduce_scatter of {} bytes into {}", name_, size_, in.bytes(), out.bytes());
     const Post post{"reduce_scatter", in.bytes(), in.data, out.data};
     enqueue(stream, post, [this, out](const std::vector<Post>& posts) {
       const std::size_t offset = static_cast<std::size_t>(rank_) * out.bytes();
@@ -180,10 +185,10 @@ class ThreadGroup final : public Group {
     });
     return all;
   }
-  std::int64_t next_ticket() override { return court_.ticket++; }
+  std::int64_t next_ticket() override { return court_->ticket++; }
   void reset_tickets() override {
     barrier();
-    court_.ticket = 0;
+    court_->ticket = 0;
     barrier();
   }
 
@@ -204,11 +209,11 @@ class ThreadGroup final : public Group {
   void enqueue(Stream& stream, const Post& post, std::function<void(const std::vector<Post>&)> work) {
     // The number is taken in the caller's order: two streams may reach their collectives in another one.
     stream.call([this, post, number = collectives_++, work = std::move(work)] {
-      court_.meet(kStreams, number, rank_, post, work);
+      court_->meet(kStreams, number, rank_, post, work);
     });
   }
   void meet_on_host(const Post& post, const std::function<void(const std::vector<Post>&)>& work) {
-    court_.meet(kHost, host_calls_++, rank_, post, work);
+    court_->meet(kHost, host_calls_++, rank_, post, work);
   }
 
   template <class T, class Combine>
@@ -224,18 +229,100 @@ class ThreadGroup final : public Group {
     });
   }
 
-  Court& court_;
+  std::shared_ptr<Court> court_;
+  std::string name_;
   int rank_;
   int size_;
   std::uint64_t collectives_ = 0;
   std::uint64_t host_calls_ = 0;
 };
 
+/// What the ranks of one world share.
+class Town {
+ public:
+  explicit Town(int size) : size_(size) {}
+
+  int size() const { return size_; }
+
+  /// The meeting place of all ranks that call with these words, which are the same on each.
+  std::shared_ptr<Court> court(const std::string& words, int size) {
+    const std::lock_guard lock(mutex_);
+    auto& court = courts_[words];
+    if (!court) {
+      court = std::make_shared<Court>(size);
+      if (poisoned_) court->poison();
+    }
+    return court;
+  }
+  void poison() {
+    const std::lock_guard lock(mutex_);
+    poisoned_ = true;
+    for (auto& [words, court] : courts_) court->poison();
+  }
+
+ private:
+  int size_;
+  std::mutex mutex_;
+  bool poisoned_ = false;
+  std::map<std::string, std::shared_ptr<Court>> courts_;
+};
+
+class ThreadWorld final : public World {
+ public:
+  static constexpr int kRanksPerNode = 2;
+
+  ThreadWorld(Town& town, int rank)
+      : town_(town), rank_(rank), group_(town.court("world", size()), "world", rank, size()) {
+    for (int r = 0; r < size(); ++r) {
+      homes_.push_back({r / kRanksPerNode * kRanksPerNode, "threads", r % kRanksPerNode, ""});
+    }
+  }
+
+  int rank() const override { return rank_; }
+  int size() const override { return town_.size(); }
+  std::string host() const override { return "threads"; }
+  int local_rank() const override { return rank_ % kRanksPerNode; }
+  int local_size() const override { return std::min(kRanksPerNode, size() - rank_ / kRanksPerNode * kRanksPerNode); }
+  Group& group() override { return group_; }
+  std::span<const RankHome> homes() const override { return homes_; }
+
+  std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key,
+                               Device& /*device*/) override {
+    const auto all = group_.host_gather(fmt::format("{} {}", colour, key));
+    std::vector<std::pair<std::int64_t, int>> members;  // key, rank
+    for (int r = 0; r < size(); ++r) {
+      std::istringstream words(all[static_cast<std::size_t>(r)]);
+      std::int64_t other_colour = 0;
+      std::int64_t other_key = 0;
+      words >> other_colour >> other_key;
+      if (other_colour == colour) members.emplace_back(other_key, r);
+    }
+    std::sort(members.begin(), members.end());
+    const auto at = std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.second == rank_; });
+    const int ranks = static_cast<int>(members.size());
+    const auto words = fmt::format("split {} colour {}", splits_++, colour);
+    if (ranks == 1) return make_self_group(name);
+    return std::make_unique<ThreadGroup>(town_.court(words, ranks), name, static_cast<int>(at - members.begin()),
+                                         ranks);
+  }
+
+  [[noreturn]] void abort(const std::string& message, int exit_code) override {
+    throw Error(message, static_cast<ExitCode>(exit_code), std::source_location::current());
+  }
+
+ private:
+  Town& town_;
+  int rank_;
+  ThreadGroup group_;
+  std::vector<RankHome> homes_;
+  int splits_ = 0;
+};
+
 }  // namespace
 
-void run_thread_ranks(int ranks, const std::function<void(Group&)>& body) {
+void run_thread_world(int ranks, const std::function<void(World&)>& body) {
   check(ranks >= 1, "{} thread ranks asked for: at least 1 is needed", ranks);
-  Court court(ranks);
+  Town town(ranks);
   std::mutex mutex;
   std::exception_ptr first;        // what went wrong
   std::exception_ptr consequence;  // what others made of it; reported only when nothing else is known
@@ -243,9 +330,9 @@ void run_thread_ranks(int ranks, const std::function<void(Group&)>& body) {
   threads.reserve(static_cast<std::size_t>(ranks));
   for (int rank = 0; rank < ranks; ++rank) {
     threads.emplace_back([&, rank] {
-      ThreadGroup group(court, rank, ranks);
+      ThreadWorld world(town, rank);
       try {
-        body(group);
+        body(world);
       } catch (const PeerFailed&) {
         const std::lock_guard lock(mutex);
         if (!consequence) consequence = std::current_exception();
@@ -253,12 +340,16 @@ void run_thread_ranks(int ranks, const std::function<void(Group&)>& body) {
         const std::lock_guard lock(mutex);
         if (!first) first = std::current_exception();
       }
-      if (const std::lock_guard lock(mutex); first || consequence) court.poison();
+      if (const std::lock_guard lock(mutex); first || consequence) town.poison();
     });
   }
   for (std::thread& thread : threads) thread.join();
   if (first) std::rethrow_exception(first);
   if (consequence) std::rethrow_exception(consequence);
+}
+
+void run_thread_ranks(int ranks, const std::function<void(Group&)>& body) {
+  run_thread_world(ranks, [&](World& world) { body(world.group()); });
 }
 
 }  // namespace trireme

@@ -88,6 +88,15 @@ class Reader : public FieldVisitor {
       }
     }
   }
+  void count_or_auto(std::string_view key, std::int64_t& value, std::string_view doc) override {
+    const auto* n = scalar(key);
+    if (n == nullptr) return;
+    if (n->text == "auto") {
+      value = 0;
+    } else {
+      field(key, value, doc, kAtLeastOne);
+    }
+  }
   void field(std::string_view key, double& value, std::string_view, Bounds bounds) override {
     if (const auto* n = scalar(key)) number(*n, key, value, bounds);
   }
@@ -233,6 +242,9 @@ class Writer : public FieldVisitor {
   }
   void field(std::string_view key, std::int64_t& value, std::string_view doc, Bounds bounds) override {
     line(key, fmt::format("{}", value), doc, bounds);
+  }
+  void count_or_auto(std::string_view key, std::int64_t& value, std::string_view doc) override {
+    line(key, value == 0 ? "auto" : fmt::format("{}", value), doc, kAtLeastOne);
   }
   void field(std::string_view key, double& value, std::string_view doc, Bounds bounds) override {
     line(key, number_text(value), doc, bounds);

@@ -32,6 +32,8 @@ class FieldVisitor {
   virtual ~FieldVisitor() = default;
   virtual void field(std::string_view key, bool& value, std::string_view doc) = 0;
   virtual void field(std::string_view key, std::int64_t& value, std::string_view doc, Bounds bounds = {}) = 0;
+  /// A count of at least 1, or `auto`, which is 0 here.
+  virtual void count_or_auto(std::string_view key, std::int64_t& value, std::string_view doc) = 0;
   virtual void field(std::string_view key, double& value, std::string_view doc, Bounds bounds = {}) = 0;
   virtual void field(std::string_view key, std::string& value, std::string_view doc) = 0;
   virtual void field(std::string_view key, std::vector<std::string>& value, std::string_view doc) = 0;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/params.h"
 
+#include <algorithm>
 #include <cassert>
+
+#include "core/base/error.h"
 
 namespace trireme {
 
@@ -23,6 +26,67 @@ std::int64_t ParamTable::count() const {
     for (const auto& param : block) total += param.shape.elements();
   }
   return total;
+}
+
+std::int64_t copies_of(const Section& section, std::int64_t ranks) {
+  const std::int64_t units = section.size / section.unit;
+  if (section.unit == 1 || units >= ranks) return 1;
+  check_usage(ranks % units == 0,
+              "mesh.tensor = {}: {} groups of heads can be dealt out to at most {} ranks, or to a multiple", ranks,
+              units, units);
+  const std::int64_t neighbours = ranks / units;
+  check_usage(section.copied || section.unit / section.grain % neighbours == 0,
+              "mesh.tensor = {}: {} ranks share one of {} groups of heads, which they cannot split evenly", ranks,
+              neighbours, units);
+  return section.copied ? neighbours : 1;
+}
+
+namespace {
+
+// The unit in which the section is dealt out: its own, or the equal part of it that each of several neighbours gets.
+std::int64_t dealt_unit(const Section& section, std::int64_t ranks) {
+  const std::int64_t units = section.size / section.unit;
+  if (section.copied || section.unit == 1 || units >= ranks) return section.unit;
+  check_usage(copies_of(section, ranks) == 1, "a section that is split has no copies");
+  return section.unit * units / ranks;
+}
+
+}  // namespace
+
+std::int64_t local_size(const Section& section, std::int64_t ranks) {
+  const std::int64_t unit = dealt_unit(section, ranks);
+  const std::int64_t holders = ranks / copies_of(section, ranks);
+  const std::int64_t units = section.size / unit;
+  return (units + holders - 1) / holders * unit;
+}
+
+LocalParam local_param(const ParamSpec& spec, std::int64_t rank, std::int64_t ranks) {
+  LocalParam local{.shape = spec.shape, .dim = std::max(spec.cut.dim, 0), .pieces = {}};
+  if (spec.cut.dim < 0 || ranks == 1) {
+    local.pieces.push_back(
+        {.count = spec.shape[local.dim], .held = ranks == 1 ? Held::alone : Held::by_all, .first = rank == 0});
+    return local;
+  }
+  auto sections = spec.cut.sections;
+  if (sections.empty()) sections.push_back({.size = spec.shape[spec.cut.dim]});
+  std::int64_t here = 0;
+  std::int64_t before = 0;  // of the sections so far, in the whole parameter
+  for (const Section& section : sections) {
+    const std::int64_t size = local_size(section, ranks);
+    const std::int64_t copies = copies_of(section, ranks);
+    const std::int64_t begin = std::min(rank / copies * size, section.size);
+    local.pieces.push_back({.local = here,
+                            .global = before + begin,
+                            .count = std::min(size, section.size - begin),
+                            .held = copies > 1 ? Held::by_neighbours : Held::alone,
+                            .first = rank % copies == 0});
+    here += size;
+    before += section.size;
+  }
+  std::vector<std::int64_t> dims;
+  for (int i = 0; i < spec.shape.rank(); ++i) dims.push_back(i == spec.cut.dim ? here : spec.shape[i]);
+  local.shape = Shape(dims);
+  return local;
 }
 
 }  // namespace trireme

@@ -26,11 +26,21 @@ struct Init {
   float std = 0.0F;
 };
 
-/// Where the tensor axis cuts a parameter: along dim `dim`; none: every rank of the axis holds it whole. A rank gets
-/// its equal part of each section (queries, keys and values, or gate and up, packed in one matrix).
+/// A part of a dim that the tensor axis deals out on its own (queries, keys and values, or gate and up, packed in one
+/// matrix), in whole units (the rows of a head).
+struct Section {
+  std::int64_t size = 0;  // along the dim, unpadded
+  std::int64_t unit = 1;  // divides size
+  /// Where units are fewer than ranks, neighbours hold the same one (`copied`), or split it in multiples of `grain`.
+  std::int64_t grain = 1;
+  bool copied = false;
+};
+
+/// Where the tensor axis cuts a parameter: along dim `dim`; none: every rank of the axis holds it whole. Each rank gets
+/// as many units of each section; where they do not divide, the last ranks hold zeros that never learn.
 struct Cut {
   int dim = -1;
-  std::vector<std::int64_t> sections;  // sizes along dim, in order; empty: one section
+  std::vector<Section> sections;  // in order; empty: one section of units of 1
 };
 
 struct ParamSpec {
@@ -39,6 +49,25 @@ struct ParamSpec {
   Init init;
   bool decay = false;  // weight decay applies
   Cut cut;
+};
+
+/// How a piece of a parameter is held along the tensor axis: by one rank alone; by several neighbours, each of which
+/// has a part of its gradient; or so by all ranks.
+enum class Held { alone, by_neighbours, by_all };
+
+/// What one rank of the tensor axis holds of a parameter: a tensor of `shape`, the same on every rank, in which
+/// `pieces` lie; the rest is padding.
+struct LocalParam {
+  struct Piece {
+    std::int64_t local = 0;   // first index along `dim` here
+    std::int64_t global = 0;  // first index along `dim` of the whole parameter
+    std::int64_t count = 0;   // indices; may be 0
+    Held held = Held::alone;
+    bool first = true;  // this rank is the first of those that hold it
+  };
+  Shape shape;
+  int dim = 0;
+  std::vector<Piece> pieces;  // in order of `local`
 };
 
 /// Everything the model declares, block by block, in the order of the forward pass.
@@ -50,10 +79,22 @@ class ParamTable {
   const ParamSpec& operator[](ParamId id) const;
   /// Parameters, each counted once.
   std::int64_t count() const;
+  /// Says that the last block is leased together with the first one: a tied head reads the token table.
+  void tie_ends() { ends_tied_ = true; }
+  bool ends_tied() const { return ends_tied_; }
 
  private:
   std::vector<std::vector<ParamSpec>> blocks_;
+  bool ends_tied_ = false;
 };
+
+/// How many neighbours of a tensor axis of `ranks` hold the same units of the section: 1 where there are enough units.
+/// Throws Error(usage) when the units can be dealt out in no way: fewer than ranks and no divisor of them.
+std::int64_t copies_of(const Section& section, std::int64_t ranks);
+/// Indices that each rank of a tensor axis of `ranks` holds of the section, padding included.
+std::int64_t local_size(const Section& section, std::int64_t ranks);
+/// What rank `rank` of a tensor axis of `ranks` holds of the parameter.
+LocalParam local_param(const ParamSpec& spec, std::int64_t rank, std::int64_t ranks);
 
 /// The tensors of one leased block, by ParamId::index.
 class Weights {
@@ -74,6 +115,7 @@ struct FlatRange {
   Tensor gradient;  // [n] f32
   Tensor copy;      // [n] bf16, or empty when the compute dtype is fp32
   bool decay = false;
+  bool counted = true;  // in global sums; no: another rank of the tensor axis counts the same elements
 };
 
 /// A named box of a global tensor that lies contiguous in this rank's memory.
@@ -89,8 +131,9 @@ struct NamedSlice {
 /// belongs to exactly one rank).
 enum class SliceKind { held, owned };
 
-/// Where parameters, their gradients and the optimizer's moments live between uses. Kinds: replicated, sharded.
-/// Calls name blocks; weights of a block are valid in stream order between acquire and release.
+/// Where parameters, their gradients and the optimizer's moments live between uses: replicated, or sharded in one of
+/// the ZeRO stages (Rajbhandari et al. 2020). Calls name blocks; the weights of a block are valid in stream order
+/// between acquire and release, its gradients between gradients and reduce.
 class ParamStore {
  public:
   virtual ~ParamStore() = default;
@@ -104,13 +147,13 @@ class ParamStore {
   virtual void release(Stream& compute, int block) = 0;
   /// The block's gradients, f32, to be added to.
   virtual Weights gradients(Stream& compute, int block) = 0;
-  /// The block's gradients are complete for this micro-step. In the last micro-step of a step (`last`) their reduction
-  /// over the data axes starts, while the compute stream goes on with the next block.
+  /// The block's gradients are complete for this micro-step: what has to be reduced now is, while the compute stream
+  /// goes on with the next block. After the last micro-step of a step (`last`) they are sums over all ranks.
   virtual void reduce(Stream& compute, int block, bool last) = 0;
   /// All reductions of the step are ordered before what `compute` does next.
   virtual void finish_reduce(Stream& compute) = 0;
-  /// Adds up over ranks what each rank's flat ranges contribute to a global sum (the squared norm). No work when
-  /// every rank holds everything.
+  /// Adds up over ranks what each rank's counted flat ranges contribute to a global sum (the squared norm). No work
+  /// when every rank holds everything.
   virtual void sum_over_ranges(Stream& compute, const Tensor& scalar) = 0;
   /// What this rank's optimizer updates. The same ranges on every call.
   virtual std::span<const FlatRange> ranges() = 0;

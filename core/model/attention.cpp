@@ -8,7 +8,14 @@
 namespace trireme {
 namespace {
 
-std::int64_t packed_width(const Architecture& a) { return (a.heads + 2 * a.kv_heads) * a.head_size; }
+// Query heads go with the key and value head that they read. A rank that would have less than one of these gets a copy
+// and a part of its queries.
+Section query_section(const Architecture& a) {
+  return {.size = a.heads * a.head_size, .unit = a.heads / a.kv_heads * a.head_size, .grain = a.head_size};
+}
+Section key_section(const Architecture& a) {
+  return {.size = a.kv_heads * a.head_size, .unit = a.head_size, .grain = a.head_size, .copied = true};
+}
 
 }  // namespace
 
@@ -17,21 +24,20 @@ AttentionLayer::AttentionLayer(const Architecture& a, int block, const std::stri
       name_(prefix + "attention"),
       scale_(static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.head_size)))),
       norm_(a, block, prefix + "norm1"),
-      qkv_(
-          {.name = name_ + ".qkv",
-           .block = block,
-           .in = a.width,
-           .out = packed_width(a),
-           .bias = a.qkv_bias,
-           .std = kInitialStd,
-           .cut = {.dim = 0, .sections = {a.heads * a.head_size, a.kv_heads * a.head_size, a.kv_heads * a.head_size}}}),
+      qkv_({.name = name_ + ".qkv",
+            .block = block,
+            .in = a.width,
+            .out = (a.heads + 2 * a.kv_heads) * a.head_size,
+            .bias = a.qkv_bias,
+            .std = kInitialStd,
+            .cut = {.dim = 0, .sections = {query_section(a), key_section(a), key_section(a)}}}),
       out_({.name = name_ + ".out",
             .block = block,
             .in = a.heads * a.head_size,
             .out = a.width,
             .bias = a.family == Family::gpt2,
             .std = residual_std(a),
-            .cut = {.dim = 1, .sections = {}}}) {}
+            .cut = {.dim = 1, .sections = {query_section(a)}}}) {}
 
 void AttentionLayer::params(ParamTable& table) {
   norm_.params(table);
@@ -41,26 +47,33 @@ void AttentionLayer::params(ParamTable& table) {
 
 void AttentionLayer::plan(Plan& plan, const PassShape& shape) {
   shape_ = shape;
+  heads_ = local_size(query_section(a_), shape.tensor) / a_.head_size;
+  kv_heads_ = local_size(key_section(a_), shape.tensor) / a_.head_size;
   const auto n = shape.rows();
+  const auto local = shape.local_rows();
+  const std::int64_t packed = (heads_ + 2 * kv_heads_) * a_.head_size;
   norm_.plan(plan, shape, Norm::Lifetime::keep);
-  normed_ = plan.keep(name_ + ".normed", shape.dtype, {n, a_.width});
-  packed_ = plan.keep(name_ + ".qkv", shape.dtype, {n, packed_width(a_)});
-  mixed_ = plan.keep(name_ + ".mixed", shape.dtype, {n, a_.heads * a_.head_size});
-  lse_ = plan.keep(name_ + ".lse", Dtype::f32, {shape.batch, a_.heads, shape.time});
-  if (plan.saving() == Saving::none) return;
+  normed_ = plan.keep(name_ + ".normed", shape.dtype, {local, a_.width});
+  packed_ = plan.keep(name_ + ".qkv", shape.dtype, {n, packed});
+  mixed_ = plan.keep(name_ + ".mixed", shape.dtype, {n, heads_ * a_.head_size});
+  lse_ = plan.keep(name_ + ".lse", Dtype::f32, {shape.batch, heads_, shape.time});
   const Plan::Scope scope(plan);
-  d_normed_ = plan.scratch(name_ + ".d_normed", shape.dtype, {n, a_.width});
-  d_packed_ = plan.scratch(name_ + ".d_qkv", shape.dtype, {n, packed_width(a_)});
-  d_mixed_ = plan.scratch(name_ + ".d_mixed", shape.dtype, {n, a_.heads * a_.head_size});
-  row_dot_ = plan.scratch(name_ + ".row_dot", Dtype::f32, {shape.batch, a_.heads, shape.time});
+  if (shape.tensor > 1) full_ = plan.scratch(name_ + ".full", shape.dtype, {n, a_.width});
+  qkv_.use(full_);
+  out_.use(full_);
+  if (plan.saving() == Saving::none) return;
+  d_normed_ = plan.scratch(name_ + ".d_normed", shape.dtype, {local, a_.width});
+  d_packed_ = plan.scratch(name_ + ".d_qkv", shape.dtype, {n, packed});
+  d_mixed_ = plan.scratch(name_ + ".d_mixed", shape.dtype, {n, heads_ * a_.head_size});
+  row_dot_ = plan.scratch(name_ + ".row_dot", Dtype::f32, {shape.batch, heads_, shape.time});
 }
 
 void AttentionLayer::rotate(const Pass& pass, const Tensor& qkv, bool inverse) const {
   if (!pass.cos_sin) return;
-  pass.ops.run(pass.stream, Rope{.x = qkv.reshape({shape_.rows(), a_.heads + 2 * a_.kv_heads, a_.head_size}),
+  pass.ops.run(pass.stream, Rope{.x = qkv.reshape({shape_.rows(), heads_ + 2 * kv_heads_, a_.head_size}),
                                  .positions = pass.batch.positions.reshape({shape_.rows()}),
                                  .cos_sin = pass.cos_sin,
-                                 .rotated_heads = a_.heads + a_.kv_heads,
+                                 .rotated_heads = heads_ + kv_heads_,
                                  .inverse = inverse});
 }
 
@@ -71,14 +84,14 @@ void AttentionLayer::forward(const Pass& pass, const Weights& weights, const Ten
   norm_.forward(pass, weights, x, normed);
   qkv_.forward(pass, weights, normed, qkv);
   rotate(pass, qkv, false);
-  const Shape packed_heads{shape_.batch, shape_.time, a_.heads + 2 * a_.kv_heads, a_.head_size};
-  const Shape query_heads{shape_.batch, shape_.time, a_.heads, a_.head_size};
+  const Shape packed_heads{shape_.batch, shape_.time, heads_ + 2 * kv_heads_, a_.head_size};
+  const Shape query_heads{shape_.batch, shape_.time, heads_, a_.head_size};
   pass.ops.run(pass.stream, Attention{.y = mixed.reshape(query_heads),
                                       .lse = pass.plan[lse_],
                                       .qkv = qkv.reshape(packed_heads),
                                       .document_start = pass.batch.document_start,
-                                      .heads = a_.heads,
-                                      .kv_heads = a_.kv_heads,
+                                      .heads = heads_,
+                                      .kv_heads = kv_heads_,
                                       .scale = scale_});
   out_.forward(pass, weights, mixed, y, x);
 }
@@ -91,8 +104,8 @@ void AttentionLayer::backward(const Pass& pass, const Weights& weights, const We
   const Tensor mixed = pass.plan[mixed_];
   out_.backward_weights(pass, gradients, d, mixed);
   out_.backward_input(pass, weights, d, d_mixed);
-  const Shape packed_heads{shape_.batch, shape_.time, a_.heads + 2 * a_.kv_heads, a_.head_size};
-  const Shape query_heads{shape_.batch, shape_.time, a_.heads, a_.head_size};
+  const Shape packed_heads{shape_.batch, shape_.time, heads_ + 2 * kv_heads_, a_.head_size};
+  const Shape query_heads{shape_.batch, shape_.time, heads_, a_.head_size};
   pass.ops.run(pass.stream, AttentionBackward{.d_qkv = d_qkv.reshape(packed_heads),
                                               .dy = d_mixed.reshape(query_heads),
                                               .y = mixed.reshape(query_heads),
@@ -100,8 +113,8 @@ void AttentionLayer::backward(const Pass& pass, const Weights& weights, const We
                                               .qkv = pass.plan[packed_].reshape(packed_heads),
                                               .document_start = pass.batch.document_start,
                                               .row_dot = pass.plan[row_dot_],
-                                              .heads = a_.heads,
-                                              .kv_heads = a_.kv_heads,
+                                              .heads = heads_,
+                                              .kv_heads = kv_heads_,
                                               .scale = scale_});
   rotate(pass, d_qkv, true);
   qkv_.backward_weights(pass, gradients, d_qkv, pass.plan[normed_]);

@@ -11,6 +11,8 @@ namespace trireme {
 
 /// Causal grouped-query attention with or without rotary positions. Queries, keys and values are one projection whose
 /// rows are H query heads, then G key heads, then G value heads, each of K rows.
+///
+/// Over a tensor axis each rank has some of the heads; where they do not divide, the last ranks have heads of zeros.
 class AttentionLayer : public Layer {
  public:
   AttentionLayer(const Architecture& a, int block, const std::string& prefix);
@@ -30,7 +32,9 @@ class AttentionLayer : public Layer {
   Norm norm_;
   Projection qkv_, out_;
   PassShape shape_;
+  std::int64_t heads_ = 0, kv_heads_ = 0;         // of this rank
   Slot normed_, packed_, mixed_, lse_;            // saved
+  Slot full_;                                     // scratch: all rows of what this rank has some of
   Slot d_normed_, d_packed_, d_mixed_, row_dot_;  // scratch of backward
 };
 

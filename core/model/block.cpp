@@ -11,7 +11,7 @@ void Block::params(ParamTable& table) {
 void Block::plan(Plan& plan, const PassShape& shape) {
   plan.begin_block();
   attention_.plan(plan, shape);
-  middle_ = plan.keep(name_ + "middle", shape.dtype, {shape.rows(), width_});
+  middle_ = plan.keep(name_ + "middle", shape.dtype, {shape.local_rows(), width_});
   mlp_.plan(plan, shape);
   plan.end_block();
 }

@@ -12,9 +12,10 @@ class EmbeddingLayer {
   EmbeddingLayer(const Architecture& a, int block) : a_(a), block_(block) {}
 
   void params(ParamTable& table);
-  /// y [N, D] from the pass's tokens and positions.
+  void plan(Plan& plan, const PassShape& shape);
+  /// y [N / tensor, D] from the pass's tokens and positions.
   void forward(const Pass& pass, const Weights& weights, const Tensor& y) const;
-  /// Adds the tables' gradients, given d [N, D].
+  /// Adds the tables' gradients, given d [N / tensor, D].
   void backward(const Pass& pass, const Weights& gradients, const Tensor& d) const;
   /// The token table [V, D], which a tied head multiplies with.
   ParamId tokens() const { return tokens_; }
@@ -27,6 +28,7 @@ class EmbeddingLayer {
   Architecture a_;
   int block_;
   ParamId tokens_, positions_;
+  Slot full_;  // scratch [N, D]: this rank's part of every row
 };
 
 }  // namespace trireme

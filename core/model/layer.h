@@ -16,7 +16,11 @@ struct PassShape {
   std::int64_t time = 1;   // T
   Dtype dtype = Dtype::f32;
   bool document_mask = false;
+  std::int64_t tensor = 1;  // ranks of the tensor axis
   std::int64_t rows() const { return batch * time; }
+  /// Rows of the residual stream that this rank works on: norms and additions are split by rows over the tensor axis
+  /// (sequence parallelism, Korthikanti et al. 2022).
+  std::int64_t local_rows() const { return rows() / tensor; }
 };
 
 /// A batch in device memory. All [B, T] i32; document_start empty without a document mask.
@@ -34,7 +38,7 @@ struct Pass {
   Tensor cos_sin = {};  // [T, K] f32: rotary positions; empty for models with learned ones. The model fills it in.
 };
 
-/// A step from the residual stream x to the residual stream y, both [N, D] in the compute dtype.
+/// A step from the residual stream x to the residual stream y, both [N / tensor, D] in the compute dtype.
 class Layer {
  public:
   virtual ~Layer() = default;

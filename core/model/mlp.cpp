@@ -15,7 +15,7 @@ MlpLayer::MlpLayer(const Architecture& a, int block, const std::string& prefix)
            .out = (gated() ? 2 : 1) * a.feed_forward,
            .bias = !gated(),
            .std = kInitialStd,
-           .cut = {.dim = 0, .sections = std::vector<std::int64_t>(gated() ? 2 : 1, a.feed_forward)}}),
+           .cut = {.dim = 0, .sections = std::vector<Section>(gated() ? 2 : 1, {.size = a.feed_forward})}}),
       down_({.name = name_ + ".down",
              .block = block,
              .in = a.feed_forward,
@@ -32,15 +32,20 @@ void MlpLayer::params(ParamTable& table) {
 
 void MlpLayer::plan(Plan& plan, const PassShape& shape) {
   const auto n = shape.rows();
-  const std::int64_t raised = (gated() ? 2 : 1) * a_.feed_forward;
+  const auto local = shape.local_rows();
+  const std::int64_t raised = up_.local_columns(shape.tensor);
+  const std::int64_t activated = down_.local_columns(shape.tensor);
   norm_.plan(plan, shape, Norm::Lifetime::keep);
-  normed_ = plan.keep(name_ + ".normed", shape.dtype, {n, a_.width});
+  normed_ = plan.keep(name_ + ".normed", shape.dtype, {local, a_.width});
   raised_ = plan.keep(name_ + ".raised", shape.dtype, {n, raised});
-  activated_ = plan.keep(name_ + ".activated", shape.dtype, {n, a_.feed_forward});
-  if (plan.saving() == Saving::none) return;
+  activated_ = plan.keep(name_ + ".activated", shape.dtype, {n, activated});
   const Plan::Scope scope(plan);
-  d_normed_ = plan.scratch(name_ + ".d_normed", shape.dtype, {n, a_.width});
-  d_activated_ = plan.scratch(name_ + ".d_activated", shape.dtype, {n, a_.feed_forward});
+  if (shape.tensor > 1) full_ = plan.scratch(name_ + ".full", shape.dtype, {n, a_.width});
+  up_.use(full_);
+  down_.use(full_);
+  if (plan.saving() == Saving::none) return;
+  d_normed_ = plan.scratch(name_ + ".d_normed", shape.dtype, {local, a_.width});
+  d_activated_ = plan.scratch(name_ + ".d_activated", shape.dtype, {n, activated});
   // GELU's gradient takes the place of the one that it is computed from.
   d_raised_ = gated() ? plan.scratch(name_ + ".d_raised", shape.dtype, {n, raised}) : d_activated_;
 }

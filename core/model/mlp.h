@@ -28,6 +28,7 @@ class MlpLayer : public Layer {
   Norm norm_;
   Projection up_, down_;
   Slot normed_, raised_, activated_;        // saved
+  Slot full_;                               // scratch: all rows of what this rank has some of
   Slot d_normed_, d_raised_, d_activated_;  // scratch of backward
 };
 

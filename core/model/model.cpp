@@ -36,27 +36,33 @@ ParamTable Model::params() {
   embedding_.params(table);
   for (const auto& layer : layers_) layer->params(table);
   head_.params(table, embedding_.tokens());
+  if (a_.tied) table.tie_ends();
   return table;
 }
 
 void Model::plan(Plan& plan, const PassShape& shape) {
   check_usage(shape.time >= 1 && shape.time <= a_.context, "train.sequence = {} is not within model.context = {}",
               shape.time, a_.context);
+  check_usage(shape.rows() % shape.tensor == 0,
+              "train.micro_batch * train.sequence = {} * {} tokens are not a multiple of mesh.tensor = {}", shape.batch,
+              shape.time, shape.tensor);
   const auto n = shape.rows();
+  const auto local = shape.local_rows();
   batch_.plan(plan, shape);
   if (a_.family == Family::llama) cos_sin_ = plan.stream("rope.cos_sin", Dtype::f32, {shape.time, a_.head_size});
   const bool trains = plan.saving() != Saving::none;
   const std::size_t residuals = trains ? layers_.size() + 1 : 2;  // without backward two take turns
   for (std::size_t i = 0; i < residuals; ++i) {
-    residual_.push_back(plan.stream(fmt::format("residual.{}", i), shape.dtype, {n, a_.width}));
+    residual_.push_back(plan.stream(fmt::format("residual.{}", i), shape.dtype, {local, a_.width}));
   }
   losses_ = plan.stream("losses", Dtype::f32, {n});
   if (trains) {
-    d_residual_ = plan.stream("d_residual", shape.dtype, {n, a_.width});
+    d_residual_ = plan.stream("d_residual", shape.dtype, {local, a_.width});
   } else {
     log_prob_ = plan.stream("log_prob", Dtype::f32, {n});
     best_ = plan.stream("best", Dtype::i32, {n});
   }
+  embedding_.plan(plan, shape);
   for (const auto& layer : layers_) layer->plan(plan, shape);
   head_.plan(plan, shape);
 }

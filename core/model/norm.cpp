@@ -10,8 +10,8 @@ void Norm::params(ParamTable& table) {
 
 void Norm::plan(Plan& plan, const PassShape& shape, Lifetime lifetime) {
   const auto declare = [&](const std::string& what) {
-    return lifetime == Lifetime::keep ? plan.keep(name_ + what, Dtype::f32, {shape.rows()})
-                                      : plan.scratch(name_ + what, Dtype::f32, {shape.rows()});
+    return lifetime == Lifetime::keep ? plan.keep(name_ + what, Dtype::f32, {shape.local_rows()})
+                                      : plan.scratch(name_ + what, Dtype::f32, {shape.local_rows()});
   };
   if (centred()) mean_ = declare(".mean");
   rstd_ = declare(".rstd");

@@ -18,7 +18,7 @@ class Norm {
   /// The statistics live as long as the block's saved tensors (`keep`), or as the open scope's scratch.
   enum class Lifetime { keep, scratch };
   void plan(Plan& plan, const PassShape& shape, Lifetime lifetime);
-  /// y = norm(x), both [N, D].
+  /// y = norm(x), both [N / tensor, D].
   void forward(const Pass& pass, const Weights& weights, const Tensor& x, const Tensor& y) const;
   /// dx is written, or added to with `accumulate`; x is the input of the last forward.
   void backward(const Pass& pass, const Weights& weights, const Weights& gradients, const Tensor& dy, const Tensor& x,

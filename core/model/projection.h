@@ -9,8 +9,9 @@
 
 namespace trireme {
 
-/// y = x * weight^T (+ bias) (+ residual). A cut along dim 0 (outputs) leaves a partial sum in the input's gradient,
-/// one along dim 1 (inputs) in the output; both are summed over the tensor axis (Shoeybi et al. 2019).
+/// y = x * weight^T (+ bias) (+ residual). Cut along dim 0 (outputs), it reads rows of the residual stream, which it
+/// gathers, and gives columns; cut along dim 1 (inputs), it reads columns and gives rows, summed over the tensor axis
+/// (Shoeybi et al. 2019, with the sequence parallelism of Korthikanti et al. 2022). N rows in all, n = N / tensor here.
 class Projection {
  public:
   struct Spec {
@@ -25,17 +26,24 @@ class Projection {
   explicit Projection(Spec spec) : spec_(std::move(spec)) {}
 
   void params(ParamTable& table);
-  /// x [N, in] -> y [N, out]; y may be residual's memory.
+  /// Columns that this rank has of the dim that is cut.
+  std::int64_t local_columns(std::int64_t tensor) const;
+  /// `full` is scratch [N, D] for all rows, D the uncut dim: needed when the tensor axis has more than one rank. Two
+  /// projections may use the same.
+  void use(Slot full) { full_ = full; }
+  /// Cut along dim 0: x [n, in] -> y [N, local columns]. Along dim 1: x [N, local columns] -> y [n, out], y may be
+  /// residual's memory.
   void forward(const Pass& pass, const Weights& weights, const Tensor& x, const Tensor& y,
                const Tensor& residual = {}) const;
-  /// Adds the gradients of weight and bias, given dy [N, out].
+  /// Adds the gradients of weight and bias, given dy of y's shape.
   void backward_weights(const Pass& pass, const Weights& gradients, const Tensor& dy, const Tensor& x) const;
-  /// dx [N, in] is written, given dy [N, out].
+  /// dx of x's shape is written; comes after backward_weights, whose scratch it reads.
   void backward_input(const Pass& pass, const Weights& weights, const Tensor& dy, const Tensor& dx) const;
 
  private:
   Spec spec_;
   ParamId weight_, bias_;
+  Slot full_;
 };
 
 }  // namespace trireme

@@ -18,7 +18,7 @@ void Optimizer::update(const Update& u) const {
   const Tensor scale = u.plan[scale_];
   u.device.zero(u.stream, norm_squared.data, norm_squared.bytes());
   for (const FlatRange& range : u.store.ranges()) {
-    u.ops.run(u.stream, SquaredNorm{.out = norm_squared, .x = range.gradient});
+    if (range.counted) u.ops.run(u.stream, SquaredNorm{.out = norm_squared, .x = range.gradient});
   }
   u.store.sum_over_ranges(u.stream, norm_squared);
   u.ops.run(u.stream, GradientScale{.scale = scale,

@@ -67,7 +67,8 @@ void Trainer::plan_memory() {
   model_.plan(plan_, {.batch = config_.micro_batch,
                       .time = config_.sequence,
                       .dtype = config_.precision,
-                      .document_mask = config_.document_mask});
+                      .document_mask = config_.document_mask,
+                      .tensor = parts_.tensor.size()});
   plan_.commit(parts_.device);
   model_.load_constants(parts_.device, parts_.stream, plan_);
   for (Record& record : records_) {
@@ -232,8 +233,11 @@ double Trainer::evaluate(BatchSource& source, std::int64_t samples) {
   std::vector<double> counts(sums.size());
   const auto* losses = static_cast<const float*>(host_losses_.data());
   const std::int64_t stride = config_.micro_batch * parts_.data.size();
-  for (std::int64_t first = parts_.data.rank() * config_.micro_batch; first < samples; first += stride) {
-    const std::int64_t rows = std::min(config_.micro_batch, samples - first);
+  // As many rounds on every rank: a pass may be a collective of all that share parameters.
+  for (std::int64_t round = 0; round < samples; round += stride) {
+    const std::int64_t first = std::min(round + parts_.data.rank() * config_.micro_batch, samples - 1);
+    const bool beyond = round + parts_.data.rank() * config_.micro_batch >= samples;
+    const std::int64_t rows = beyond ? 1 : std::min(config_.micro_batch, samples - first);
     process_status().tick();
     const Batch& batch = source.read(first, rows);
     model_.batch().upload(parts_.device, parts_.stream, plan_, batch);
@@ -241,6 +245,7 @@ double Trainer::evaluate(BatchSource& source, std::int64_t samples) {
     const Tensor device_losses = model_.losses(pass(), parts_.store);
     parts_.device.copy(parts_.stream, host_losses_.data(), device_losses.data, device_losses.bytes());
     parts_.stream.synchronize();
+    if (beyond) continue;
     const auto* targets = batch.targets.as<std::int32_t>();
     for (std::int64_t i = 0; i < rows * config_.sequence; ++i) {
       const auto sample = static_cast<std::size_t>(first + i / config_.sequence);

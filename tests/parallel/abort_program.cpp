@@ -11,12 +11,11 @@ int main(int argc, char** argv) {
   const auto world = trireme::World::connect(&argc, &argv);
   const std::string how = argc > 1 ? argv[1] : "";
   try {
-    const auto axis = world->replica_group({.replica = world->size()});
     if (how == "stubborn") std::signal(SIGTERM, [](int) {});  // as a program that saves on request
     if (how == "all" || how == "stubborn") trireme::fail_usage("nobody can go on");
     if (how == "one") {
       trireme::check(world->rank() != 1, "the disk of this rank is gone");
-      axis->barrier();  // for ever: rank 1 does not come
+      world->group().barrier();  // for ever: rank 1 does not come
     }
     return 0;
   } catch (const trireme::Error& e) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "kernels/kernels.h"
 #include "tests/parallel/group_oracle.h"
 #include "tests/parallel/mpi_main.h"
 
@@ -29,6 +30,7 @@ TEST(MpiWorld, KnowsItsPlace) {
 /// The axes of every mesh of this size, against the ranks listed by nested loops.
 TEST(MpiWorld, SplitsIntoTheAxesOfTheMesh) {
   World& world = test_world();
+  const auto device = make_cpu_device({});
   for (std::int64_t replica = 1; replica <= world.size(); ++replica) {
     for (std::int64_t shard = 1; replica * shard <= world.size(); ++shard) {
       if (world.size() % (replica * shard) != 0) continue;
@@ -49,8 +51,8 @@ TEST(MpiWorld, SplitsIntoTheAxesOfTheMesh) {
           }
         }
       }
-      const std::unique_ptr<Group> axes[] = {world.replica_group(mesh), world.shard_group(mesh),
-                                             world.tensor_group(mesh)};
+      const auto groups = connect_mesh(world, mesh, 1, *device);
+      Group* axes[] = {groups.replica.get(), groups.shard.get(), groups.tensor.get()};
       const std::int64_t sizes[] = {mesh.replica, mesh.shard, mesh.tensor};
       for (int axis = 0; axis < 3; ++axis) {
         EXPECT_EQ(axes[axis]->size(), sizes[axis]);
@@ -64,8 +66,10 @@ TEST(MpiWorld, SplitsIntoTheAxesOfTheMesh) {
 }
 
 TEST(MpiWorld, RefusesAMeshOfAnotherSize) {
-  EXPECT_THROW(test_world().replica_group({.replica = test_world().size() + 1}), Error);
-  EXPECT_THROW(test_world().tensor_group({.replica = -1, .shard = -1, .tensor = test_world().size()}), Error);
+  const auto device = make_cpu_device({});
+  World& world = test_world();
+  EXPECT_THROW(connect_mesh(world, {.replica = world.size() + 1}, 1, *device), Error);
+  EXPECT_THROW(connect_mesh(world, {.replica = -1, .shard = -1, .tensor = world.size()}, 1, *device), Error);
 }
 
 }  // namespace

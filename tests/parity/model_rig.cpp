@@ -24,11 +24,10 @@ ModelRig::ModelRig(const Architecture& a, const Options& options)
       device_(make_cpu_device({.threads = options.threads})),
       ops_(make_cpu_ops(*device_)),
       stream_(device_->make_stream("compute")),
-      replicas_(make_self_group("replica")),
       tensor_(make_self_group("tensor")),
       model_(a, options.head_rows),
       table_(model_.params()),
-      store_(make_replicated_params(table_, *device_, *ops_, options.dtype, *replicas_)),
+      store_(make_params(table_, *device_, *ops_, options.dtype, {})),
       plan_(options.saving) {
   loss_sum_ = plan_.stream("loss_sum", Dtype::f32, {1});
   model_.plan(

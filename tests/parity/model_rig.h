@@ -61,7 +61,7 @@ class ModelRig {
   std::unique_ptr<Device> device_;
   std::unique_ptr<Ops> ops_;
   std::unique_ptr<Stream> stream_;
-  std::unique_ptr<Group> replicas_, tensor_;
+  std::unique_ptr<Group> tensor_;
   Model model_;
   ParamTable table_;
   std::unique_ptr<ParamStore> store_;

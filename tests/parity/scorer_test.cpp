@@ -56,7 +56,7 @@ std::vector<Likelihood> score_on(const Architecture& a, Group& ranks, std::int64
   const auto self = make_self_group("replica");
   const auto tensor = make_self_group("tensor");
   const auto table = Model(a).params();
-  const auto store = make_replicated_params(table, *device, *ops, Dtype::f32, *self);
+  const auto store = make_params(table, *device, *ops, Dtype::f32, {});
   initialise(table, *store, *device, *stream, 5);
   Scorer scorer({.architecture = a,
                  .dtype = Dtype::f32,
@@ -136,7 +136,7 @@ TEST_P(ScorerTest, RefusesWhatDoesNotFit) {
   const auto stream = device->make_stream("compute");
   const auto self = make_self_group("self");
   const auto table = Model(a).params();
-  const auto store = make_replicated_params(table, *device, *ops, Dtype::f32, *self);
+  const auto store = make_params(table, *device, *ops, Dtype::f32, {});
   Scorer scorer({a, Dtype::f32, *device, *ops, *stream, *store, *self, *self});
   const auto score = [&](std::vector<std::int32_t> tokens, std::int64_t continuation) {
     const std::vector<ScoreRequest> one = {{std::move(tokens), continuation}};

@@ -32,7 +32,7 @@ struct TrainerRig {
         stream(device->make_stream("compute")),
         tensor(make_self_group("tensor")),
         table(Model(a).params()),
-        store(make_replicated_params(table, *device, *ops, config.precision, data)),
+        store(make_params(table, *device, *ops, config.precision, {.replica = &data})),
         trainer({.architecture = a,
                  .config = config,
                  .optimizer = optimizer,

@@ -95,7 +95,7 @@ TEST(ParamTable, SectionsOfACutCoverTheirDim) {
       for (const ParamSpec& spec : block) {
         if (spec.cut.dim < 0 || spec.cut.sections.empty()) continue;
         std::int64_t covered = 0;
-        for (const auto section : spec.cut.sections) covered += section;
+        for (const Section& section : spec.cut.sections) covered += section.size;
         EXPECT_EQ(covered, spec.shape[spec.cut.dim]) << preset.file << ": " << spec.name;
       }
     }

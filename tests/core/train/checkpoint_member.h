@@ -89,7 +89,7 @@ struct CheckpointMember {
         ops(make_cpu_ops(*device)),
         stream(device->make_stream("compute")) {
     if (lay == Lay::replicated) {
-      store = make_replicated_params(table, *device, *ops, Dtype::f32, group);
+      store = make_params(table, *device, *ops, Dtype::f32, {.replica = &group});
     } else {
       store = std::make_unique<CutStore>(table, lay, group);
     }

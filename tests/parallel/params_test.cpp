@@ -29,7 +29,7 @@ struct Rank {
         ops(make_cpu_ops(*device)),
         stream(device->make_stream("compute")),
         table(small_table()),
-        store(make_replicated_params(table, *device, *ops, compute, group)) {}
+        store(make_params(table, *device, *ops, compute, {.replica = &group})) {}
 
   std::unique_ptr<Device> device;
   std::unique_ptr<Ops> ops;
@@ -183,7 +183,7 @@ TEST(ReplicatedParams, SaysWhatItHolds) {
   EXPECT_EQ(memory["moments"], 2 * memory["masters"]);
   EXPECT_EQ(memory["gradients"], memory["masters"]);
   EXPECT_EQ(memory["copies"], memory["masters"] / 2);
-  EXPECT_THROW(make_replicated_params(r.table, *r.device, *r.ops, Dtype::i32, *group), Error);
+  EXPECT_THROW(make_params(r.table, *r.device, *r.ops, Dtype::i32, {}), Error);
 }
 
 TEST(ReplicatedParams, AFailedReductionReachesTheComputeStream) {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The axes of the mesh, laid over the ranks node by node.
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "core/base/error.h"
+#include "parallel/parallel.h"
+
+namespace trireme {
+
+std::vector<std::int64_t> ranks_by_node(std::span<const RankHome> homes) {
+  std::vector<std::size_t> order(homes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return homes[a].node < homes[b].node; });
+  std::vector<std::int64_t> index(homes.size());
+  for (std::size_t i = 0; i < order.size(); ++i) index[order[i]] = static_cast<std::int64_t>(i);
+  return index;
+}
+
+MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copies, Device& device) {
+  check_usage(shape.replica >= 1 && shape.shard >= 1 && shape.tensor >= 1 && shape.ranks() == world.size(),
+              "mesh.replica * mesh.shard * mesh.tensor = {} * {} * {} must be the number of ranks, which is {}",
+              shape.replica, shape.shard, shape.tensor, world.size());
+  check_usage(copies >= 1 && shape.tensor % copies == 0, "{} neighbours do not divide mesh.tensor = {}", copies,
+              shape.tensor);
+  MeshGroups mesh;
+  mesh.shape = shape;
+  mesh.place = place_of(shape, ranks_by_node(world.homes())[static_cast<std::size_t>(world.rank())]);
+  const auto& [replica, shard, tensor] = mesh.place;
+  const std::int64_t data = mesh.place.data(shape);
+  mesh.replica = world.split("replica", shard * shape.tensor + tensor, replica, device);
+  mesh.shard = world.split("shard", replica * shape.tensor + tensor, shard, device);
+  mesh.tensor = world.split("tensor", data, tensor, device);
+  mesh.data = world.split("data", tensor, data, device);
+  mesh.copies = world.split("copies", data * (shape.tensor / copies) + tensor / copies, tensor, device);
+  return mesh;
+}
+
+}  // namespace trireme

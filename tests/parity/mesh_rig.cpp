@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/parity/mesh_rig.h"
+
+#include <cmath>
+#include <limits>
+#include <mutex>
+
+#include "core/train/init.h"
+#include "kernels/kernels.h"
+#include "tests/parity/fixed_batches.h"
+
+namespace trireme {
+namespace {
+
+/// Puts the slice's values at their places in the whole tensor.
+void scatter(const NamedSlice& slice, std::vector<float>& whole) {
+  if (whole.empty()) {
+    whole.assign(static_cast<std::size_t>(slice.global.elements()), std::numeric_limits<float>::quiet_NaN());
+  }
+  const std::int64_t columns = slice.extent.rank() == 2 ? slice.extent[1] : slice.extent.elements();
+  const std::int64_t width = slice.global.rank() == 2 ? slice.global[1] : 0;
+  const auto* values = slice.master.as<float>();
+  for (std::int64_t i = 0; i < slice.extent.elements(); ++i) {
+    const std::int64_t row = slice.extent.rank() == 2 ? slice.origin[0] + i / columns : 0;
+    const std::int64_t column = slice.origin[slice.extent.rank() == 2 ? 1 : 0] + i % columns;
+    float& place = whole[static_cast<std::size_t>(row * width + column)];
+    if (!std::isnan(place)) throw std::runtime_error("two ranks own an element of " + slice.name);
+    place = values[i];
+  }
+}
+
+OptimizerConfig mesh_optimizer() {
+  OptimizerConfig config;
+  config.lr = 1e-2;
+  config.clip = 0.5;  // below the norms of the first steps: the norm's sum over ranks enters every update
+  return config;
+}
+
+}  // namespace
+
+MeshRank::MeshRank(World& world, const MeshCase& c, BatchSource& source)
+    : config(c),
+      optimizer(mesh_optimizer()),
+      device(make_cpu_device({.threads = 1, .inline_streams = c.inline_streams})),
+      ops(make_cpu_ops(*device)),
+      stream(device->make_stream("compute")),
+      mesh(connect_mesh(world, c.mesh, std::max<std::int64_t>(1, c.mesh.tensor / c.architecture.kv_heads), *device)),
+      table(Model(c.architecture).params()),
+      store(make_params(table, *device, *ops, c.train.precision,
+                        {mesh.replica.get(), mesh.shard.get(), mesh.tensor.get(), mesh.copies.get()}, c.sharding)),
+      trainer(std::make_unique<Trainer>(Trainer::Parts{.architecture = config.architecture,
+                                                       .config = config.train,
+                                                       .optimizer = optimizer,
+                                                       .device = *device,
+                                                       .ops = *ops,
+                                                       .stream = *stream,
+                                                       .store = *store,
+                                                       .data = *mesh.data,
+                                                       .tensor = *mesh.tensor,
+                                                       .source = source})) {
+  initialise(table, *store, *device, *stream, config.train.seed);
+}
+
+std::vector<StepMetrics> MeshRank::run(std::int64_t steps) {
+  std::vector<StepMetrics> all;
+  for (std::int64_t i = 0; i < steps; ++i) {
+    if (const auto metrics = trainer->step()) all.push_back(*metrics);
+  }
+  if (const auto metrics = trainer->flush()) all.push_back(*metrics);
+  return all;
+}
+
+FixedBatches mesh_batches(const MeshCase& c) {
+  return FixedBatches::random(48, c.train.sequence, c.architecture.vocabulary, 9);
+}
+
+MeshResult train_on_mesh(const MeshCase& c) {
+  MeshResult result;
+  std::mutex mutex;
+  run_thread_world(static_cast<int>(c.mesh.ranks()), [&](World& world) {
+    auto batches = mesh_batches(c);
+    MeshRank rank(world, c, batches);
+    auto metrics = rank.run(c.train.steps);
+    const std::lock_guard lock(mutex);
+    for (const NamedSlice& slice : rank.store->slices(SliceKind::owned)) {
+      scatter(slice, result.parameters[slice.name]);
+    }
+    if (world.rank() == 0) result.metrics = std::move(metrics);
+  });
+  return result;
+}
+
+}  // namespace trireme

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A training run on a mesh of thread ranks: its curve and its parameters, for comparison with another mesh's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/mesh.h"
+#include "core/model/architecture.h"
+#include "core/train/metrics.h"
+#include "core/train/trainer.h"
+#include "parallel/parallel.h"
+
+namespace trireme {
+
+struct MeshCase {
+  Architecture architecture;
+  MeshShape mesh;
+  TrainerConfig train;
+  ShardingOptions sharding = {};
+  bool inline_streams = false;
+};
+
+struct MeshResult {
+  std::vector<StepMetrics> metrics;
+  std::map<std::string, std::vector<float>> parameters;  // whole, each element from the rank that owns it
+};
+
+/// One rank of the mesh: everything that trains there.
+struct MeshRank {
+  MeshRank(World& world, const MeshCase& c, BatchSource& source);
+
+  MeshCase config;
+  OptimizerConfig optimizer;
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Ops> ops;
+  std::unique_ptr<Stream> stream;
+  MeshGroups mesh;
+  ParamTable table;
+  std::unique_ptr<ParamStore> store;
+  std::unique_ptr<Trainer> trainer;
+
+  std::vector<StepMetrics> run(std::int64_t steps);
+};
+
+/// Trains c.train.steps steps from the initial parameters on random tokens.
+MeshResult train_on_mesh(const MeshCase& c);
+
+/// The batches that every mesh trains on: a function of the architecture and the sequence alone.
+class FixedBatches;
+FixedBatches mesh_batches(const MeshCase& c);
+
+}  // namespace trireme
