@@ -247,7 +247,10 @@ void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems) {
   require(c.train.sequence <= a.context, "train.sequence",
           fmt::format("train.sequence = {} is longer than model.context = {}", c.train.sequence, a.context));
   const auto mesh_problem = resolve_mesh(c.mesh, ranks);
-  require(mesh_problem.empty(), loaded.places.contains("mesh.tensor") ? "mesh.tensor" : "mesh.shard", mesh_problem);
+  const std::string axes[] = {"mesh.replica", "mesh.shard", "mesh.tensor"};
+  const auto* given =
+      std::find_if(std::begin(axes), std::end(axes), [&](const auto& axis) { return loaded.places.contains(axis); });
+  require(mesh_problem.empty(), given == std::end(axes) ? axes[0] : *given, mesh_problem);
   if (const auto problem = tensor_problem(a, c.mesh.tensor); !problem.empty()) {
     std::vector<std::int64_t> possible;
     for (std::int64_t t = 1; t <= ranks; ++t) {
