@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 
 #include "core/base/error.h"
 
@@ -123,6 +124,7 @@ std::uint64_t free_bytes(const std::string& path) {
     if (parent == place) fail_errno(fmt::format("cannot ask how much is free at {}", path), error);
     place = parent;
   }
+  if (status.f_blocks == 0) return std::numeric_limits<std::uint64_t>::max();
   return static_cast<std::uint64_t>(status.f_bavail) * static_cast<std::uint64_t>(status.f_frsize);
 }
 

@@ -56,7 +56,8 @@ class FileDescriptor {
   std::string path_;
 };
 
-/// Bytes free to this user on the file system that holds `path` (or its nearest existing parent).
+/// Bytes free to this user on the file system that holds `path` (or its nearest existing parent); of one that does not
+/// say how large it is, the largest number.
 std::uint64_t free_bytes(const std::string& path);
 /// fsync of a directory: names created, renamed or removed in it survive a power failure.
 void sync_directory(const std::string& path);

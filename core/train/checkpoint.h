@@ -17,6 +17,8 @@
 
 namespace trireme {
 
+struct Manifest;
+
 /// `--resume`: automatic takes the newest checkpoint that loads, strict the newest or none, step exactly that one,
 /// never starts from the beginning.
 struct ResumePolicy {
@@ -38,9 +40,11 @@ struct CheckpointParts {
 
 struct CheckpointOptions {
   std::string root;                                   // the folder of checkpoints; made when missing
-  std::int64_t keep = 3;                              // the newest ones that stay
+  std::int64_t keep = 3;                              // of the verified ones, the newest that stay
   std::string config_hash = {};                       // of the resolved configuration; recorded
   std::function<void(const std::string&)> note = {};  // one line for people, on rank 0
+  /// For tests: on rank 0, with the folder of a checkpoint between its commit and its read-back.
+  std::function<void(const std::string&)> committed = {};
 };
 
 struct SaveResult {
@@ -53,8 +57,8 @@ struct SaveResult {
 /// on all of them.
 class Checkpoints {
  public:
-  /// Takes the folder over: a job that still writes there will be refused. Throws Error when ranks see different
-  /// folders.
+  /// Takes the folder over: a job that still writes there will be refused. Throws Error when there is no room for
+  /// checkpoints, the folder cannot be written, or ranks see different folders.
   Checkpoints(CheckpointOptions options, const CheckpointParts& parts);
 
   /// Loads masters and moments, refreshes the compute copies, and returns where to go on; nothing: start from the
@@ -64,13 +68,18 @@ class Checkpoints {
   /// goes on are moved to quarantine/.
   std::optional<TrainState> load(const ResumePolicy& policy);
 
-  /// Writes a checkpoint; the compute stream's work is done. What the world does to it (a full disk) is in the result,
+  /// Writes a checkpoint, reads it back from the disk and marks it as verified; the compute stream's work is done. What
+  /// the world does to it (a full disk, other bytes than were written: it is then in quarantine/) is in the result,
   /// leaves earlier checkpoints as they were, and is no reason to stop. Throws Error only when another job has taken
   /// the folder over.
   SaveResult save(const TrainState& state);
 
  private:
   void open_root();
+  std::string write_stage(const std::string& stage, const TrainState& state, Manifest& part);
+  std::string commit(const std::string& stage, const Manifest& part);
+  std::string read_back(std::int64_t step, const Manifest& part);
+  std::string verify_unmarked(std::int64_t step, const Manifest& manifest);
   void move_newer_away(std::int64_t step);
   void note(const std::string& line) const;
 
@@ -90,6 +99,12 @@ struct CheckpointEntry {
 /// The committed checkpoints under `root`, newest first. Throws Error when `root` cannot be read.
 std::vector<CheckpointEntry> list_checkpoints(const std::string& root);
 
+/// What is in `root` and is no checkpoint: folders step-* that have no manifest, newest first, then stages: being
+/// written, or left by a job that was killed.
+std::vector<std::string> list_incomplete(const std::string& root);
+/// Whether a checkpoint folder was read back after it was written, and marked, and has the same manifest since.
+bool is_verified(const std::string& path);
+
 struct CheckpointSummary {
   std::string run;
   std::int64_t attempt = 0;
@@ -107,7 +122,7 @@ CheckpointSummary verify_checkpoint(const std::string& path);
 
 /// Loads masters alone, for evaluation, and refreshes the compute copies. `path`: a checkpoint folder, or a folder of
 /// checkpoints (its newest is taken), or a run folder with `checkpoints` in it. All ranks; throws Error on all of them
-/// when one cannot read.
+/// when one cannot read, which names the newest older step that could be taken instead.
 CheckpointSummary load_weights(const std::string& path, const CheckpointParts& parts);
 
 }  // namespace trireme

@@ -39,7 +39,12 @@ void read_slices(const std::string& folder, const Manifest& manifest, const std:
 void add_digests(const Manifest& manifest, const std::vector<NamedSlice>& slices, ReadKinds kinds, SliceMover& mover,
                  std::vector<std::array<TensorDigest, 3>>& digests);
 
-/// Reads all files of the checkpoint, and holds every block against its checksum and every tensor against its digest.
+/// Reads all files of the checkpoint, or of a part of it, from the disk rather than from the page cache, and holds
+/// every block against its checksum and every tensor against its digest. Throws Error.
 void verify_files(const std::string& folder, const Manifest& manifest);
+/// Reads the manifest from the disk and holds it against its checksum and itself. Throws Error.
+void verify_manifest(const std::string& folder);
+/// The blocks alone, of the files `first`, `first` + `stride`, ...
+void verify_blocks(const std::string& folder, const Manifest& manifest, std::size_t first, std::size_t stride);
 
 }  // namespace trireme

@@ -14,6 +14,8 @@
 #include "core/io/atomic_file.h"
 #include "core/io/checksum.h"
 #include "core/io/json.h"
+#include "core/train/checkpoint_manifest.h"
+#include "core/train/rank_agreement.h"
 
 namespace trireme {
 namespace {
@@ -23,6 +25,17 @@ namespace fs = std::filesystem;
 constexpr std::string_view kStep = "step-";
 constexpr std::string_view kStage = ".stage-";
 constexpr std::string_view kTrash = ".trash-";
+constexpr std::string_view kProbe = ".probe-";
+constexpr std::uint64_t kMarkLimit = 4096;
+
+bool is_working_name(const std::string& name) {
+  return name.starts_with(kStage) || name.starts_with(kTrash) || name.starts_with(kProbe);
+}
+
+std::string mark_text(const std::string& path) {
+  const std::string manifest = read_file(path + "/MANIFEST.json", kManifestLimit);
+  return to_text({{"format", "trireme.verified"}, {"manifest", hex(xxh3_128(manifest))}});
+}
 
 /// A path under `parent` that does not exist yet: `name`, `name.1`, `name.2`, ...
 std::string unused_path(const std::string& parent, const std::string& name) {
@@ -102,8 +115,45 @@ void remove_leftovers(const std::string& root) {
   for (const auto& entry : fs::directory_iterator(root)) {
     const std::string name = entry.path().filename().string();
     const bool half_written = name.starts_with('.') && name.ends_with(".tmp");  // of write_file_atomic
-    if (name.starts_with(kStage) || name.starts_with(kTrash) || half_written) fs::remove_all(entry.path(), ignored);
+    if (is_working_name(name) || half_written) fs::remove_all(entry.path(), ignored);
   }
+}
+
+std::string probe_path(const std::string& root, const std::string& name) {
+  return fmt::format("{}/{}{}", root, kProbe, name);
+}
+
+void mark_verified(const std::string& path) { write_file_atomic(path + "/VERIFIED", mark_text(path)); }
+
+bool is_verified(const std::string& path) {
+  bool same = false;
+  problem_of([&] { same = read_file(path + "/VERIFIED", kMarkLimit) == mark_text(path); });
+  return same;
+}
+
+void remove_old(const std::string& root, std::int64_t keep) {
+  std::int64_t verified = 0;
+  for (const CheckpointEntry& entry : list_checkpoints(root)) {
+    if (verified >= keep) {
+      discard(root, entry.path);
+    } else if (is_verified(entry.path)) {
+      ++verified;
+    }
+  }
+}
+
+std::vector<std::string> list_incomplete(const std::string& root) {
+  std::vector<std::string> paths;
+  for (const CheckpointEntry& entry : list_checkpoints(root)) {
+    if (!fs::is_regular_file(entry.path + "/MANIFEST.json")) paths.push_back(entry.path);
+  }
+  const std::size_t steps = paths.size();
+  for (const auto& item : fs::directory_iterator(root)) {
+    const std::string name = item.path().filename().string();
+    if (name.starts_with(kStage)) paths.push_back(root + "/" + name);
+  }
+  std::sort(paths.begin() + static_cast<std::ptrdiff_t>(steps), paths.end());
+  return paths;
 }
 
 std::vector<CheckpointEntry> list_checkpoints(const std::string& root) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names in a folder of checkpoints and what may be done to them: nothing under step-* changes after its rename.
+// The names in a folder of checkpoints and what may be done to them: nothing under step-* changes after its rename, but
+// that VERIFIED is added.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ struct RunFile {
 /// Throws Error when it is missing or damaged.
 RunFile read_run_file(const std::string& root);
 void write_run_file(const std::string& root, const RunFile& run);
-/// A name for a new run that no other run has.
+/// A name for a new run that no other run has: 32 hexadecimal digits.
 std::string new_run_name();
 
 std::string step_path(const std::string& root, std::int64_t step);
@@ -33,5 +34,14 @@ std::string move_to_quarantine(const std::string& root, std::int64_t step, std::
 void discard(const std::string& root, const std::string& path) noexcept;
 /// Removes what attempts before this one have left half done.
 void remove_leftovers(const std::string& root);
+
+/// The file with which a start looks whether the folder can be used; `name` is new each time.
+std::string probe_path(const std::string& root, const std::string& name);
+
+/// Writes VERIFIED into a checkpoint folder, for the manifest that is there; synced.
+void mark_verified(const std::string& path);
+/// Of the verified checkpoints the newest `keep` stay, and with them all that are newer than the last of these: what
+/// was not verified neither counts nor makes another go.
+void remove_old(const std::string& root, std::int64_t keep);
 
 }  // namespace trireme

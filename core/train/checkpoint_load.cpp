@@ -114,6 +114,35 @@ std::vector<std::int64_t> agreed_steps(const std::string& root, Group& world) {
   return steps;
 }
 
+/// Every block of every file held against its checksum, the files dealt to the ranks; what is wrong, the same on all.
+std::string blocks_problem(const std::string& folder, const Manifest& manifest, Group& world) {
+  const auto first = static_cast<std::size_t>(world.rank());
+  const auto stride = static_cast<std::size_t>(world.size());
+  return first_problem(world, problem_of([&] { verify_blocks(folder, manifest, first, stride); }));
+}
+
+/// Which step to take instead of the checkpoint `folder`, which cannot be read: the newest older one that can.
+std::string older_advice(const std::string& folder, Group& world) {
+  fs::path path = fs::path(folder).lexically_normal();
+  if (path.filename().empty()) path = path.parent_path();
+  const std::string root = path.has_parent_path() ? path.parent_path().string() : ".";
+  std::vector<std::int64_t> steps;
+  problem_of([&] { steps = agreed_steps(root, world); });
+  bool is_older = false;
+  for (const std::int64_t step : steps) {
+    const std::string older = step_path(root, step);
+    if (!is_older) {
+      is_older = fs::path(older).filename() == path.filename();
+      continue;
+    }
+    Manifest manifest;
+    std::string problem = problem_of([&] { manifest = read_manifest(older, world); });
+    if (problem.empty()) problem = blocks_problem(older, manifest, world);
+    if (problem.empty()) return fmt::format("The newest older checkpoint that is complete is --step {}", step);
+  }
+  return fmt::format("{} holds no older checkpoint that is complete", root);
+}
+
 /// Where `path` keeps the checkpoint to take: see load_weights.
 std::string find_checkpoint(const std::string& path) {
   if (fs::exists(manifest_path(path))) return path;
@@ -138,11 +167,24 @@ CheckpointSummary verify_checkpoint(const std::string& path) {
 
 CheckpointSummary load_weights(const std::string& path, const CheckpointParts& parts) {
   const std::string folder = on_rank_zero(parts.world, [&] { return find_checkpoint(path); });
-  const Manifest manifest = read_manifest(folder, parts.world);
-  check_same_model(manifest, parts.table, folder);
-  const std::string problem = load_arrays(folder, manifest, parts, ReadKinds::masters);
-  check(problem.empty(), "{}", problem);
+  Manifest manifest;
+  std::string problem = problem_of([&] { manifest = read_manifest(folder, parts.world); });
+  if (problem.empty()) {
+    check_same_model(manifest, parts.table, folder);
+    problem = load_arrays(folder, manifest, parts, ReadKinds::masters);
+  }
+  if (!problem.empty()) fail("{}. {}", problem, older_advice(folder, parts.world));
   return summary_of(manifest);
+}
+
+/// A checkpoint that has no mark (its job was killed before the read-back, or is older than the mark) is read back now,
+/// so that retention can count it. Returns what is wrong with it.
+std::string Checkpoints::verify_unmarked(std::int64_t step, const Manifest& manifest) {
+  const std::string folder = step_path(options_.root, step);
+  if (on_rank_zero(parts_.world, [&] { return std::string(is_verified(folder) ? "yes" : "no"); }) == "yes") return {};
+  const std::string problem = blocks_problem(folder, manifest, parts_.world);
+  if (problem.empty() && parts_.world.rank() == 0) problem_of([&] { mark_verified(folder); });
+  return problem;
 }
 
 void Checkpoints::move_newer_away(std::int64_t step) {
@@ -185,6 +227,7 @@ std::optional<TrainState> Checkpoints::load(const ResumePolicy& policy) {
     if (problem.empty()) {
       check_same_model(manifest, parts_.table, folder);
       problem = load_arrays(folder, manifest, parts_, ReadKinds::all);
+      if (problem.empty()) problem = verify_unmarked(step, manifest);
     }
     if (problem.empty()) {
       move_newer_away(step);

@@ -124,18 +124,32 @@ void add_digests(const Manifest& manifest, const std::vector<NamedSlice>& slices
   }
 }
 
+void verify_manifest(const std::string& folder) {
+  const std::string path = folder + "/MANIFEST.json";
+  FileDescriptor::open_read(path).drop_cache();
+  parse_manifest(read_file(path, kManifestLimit), path);
+}
+
+void verify_blocks(const std::string& folder, const Manifest& manifest, std::size_t first, std::size_t stride) {
+  std::vector<std::byte> buffer;
+  for (std::size_t i = first; i < manifest.files.size(); i += stride) {
+    const ManifestFile& entry = manifest.files[i];
+    const FileDescriptor file = open_file(folder, entry);
+    file.drop_cache();
+    buffer.resize(static_cast<std::size_t>(std::min(kCheckpointBlock, entry.bytes)));
+    for (std::size_t block = 0; block < entry.blocks.size(); ++block) read_block(file, entry, block, buffer.data());
+  }
+}
+
 void verify_files(const std::string& folder, const Manifest& manifest) {
+  verify_blocks(folder, manifest, 0, 1);
   std::vector<FileDescriptor> files;
   std::uint64_t largest = 0;
-  for (const ManifestFile& entry : manifest.files) largest = std::max(largest, entry.bytes);
-  std::vector<std::byte> buffer(std::min(kCheckpointBlock, largest));
   for (const ManifestFile& entry : manifest.files) {
     files.push_back(open_file(folder, entry));
-    for (std::size_t block = 0; block < entry.blocks.size(); ++block) {
-      read_block(files.back(), entry, block, buffer.data());
-    }
+    largest = std::max(largest, entry.bytes);
   }
-  std::vector<float> elements(buffer.size() / sizeof(float));
+  std::vector<float> elements(std::min(kCheckpointBlock, largest) / sizeof(float));
   const auto step = static_cast<std::int64_t>(elements.size());
   for (const ManifestTensor& tensor : manifest.tensors) {
     for (std::size_t kind = 0; kind < kCheckpointKinds.size(); ++kind) {

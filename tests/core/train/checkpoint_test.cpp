@@ -17,6 +17,7 @@
 #include "tests/core/io/expect_error.h"
 #include "tests/core/io/temporary_directory.h"
 #include "tests/core/train/checkpoint_member.h"
+#include "tests/core/train/saved_steps.h"
 
 namespace trireme {
 namespace {
@@ -27,22 +28,6 @@ using trireme::testing::TemporaryDirectory;
 
 // Hundreds of checkpoints in memory: syncing them to a disk is what the crash tests do.
 const bool kInMemory = fs::is_directory("/dev/shm") && ::setenv("TMPDIR", "/dev/shm", 0) == 0;
-
-/// Saves these steps, each filled with its own number as salt, on `ranks` ranks.
-void save_steps(const std::string& root, std::initializer_list<std::int64_t> steps, int ranks = 1,
-                Lay lay = Lay::replicated, std::int64_t keep = 10) {
-  run_thread_ranks(ranks, [&](Group& group) {
-    CheckpointMember member(group, lay);
-    Checkpoints checkpoints({.root = root, .keep = keep, .config_hash = "c"}, member.parts());
-    checkpoints.load(ResumePolicy{});
-    for (const std::int64_t step : steps) {
-      member.fill(static_cast<std::uint64_t>(step));
-      const SaveResult result = checkpoints.save(state_at(step));
-      EXPECT_TRUE(result.saved) << result.message;
-      EXPECT_GT(result.bytes, 3U * 4U * 3000U);
-    }
-  });
-}
 
 struct Loaded {
   std::optional<TrainState> state;
@@ -67,23 +52,9 @@ Loaded load(const std::string& root, const ResumePolicy& policy = {}, int ranks 
   return loaded;
 }
 
-std::vector<std::int64_t> steps_in(const std::string& root) {
-  std::vector<std::int64_t> steps;
-  for (const CheckpointEntry& entry : list_checkpoints(root)) steps.push_back(entry.step);
-  return steps;
-}
-
 std::string shard(const std::string& root, const std::string& step,
                   const std::string& name = "shard-00000-of-00001.h5") {
   return root + "/step-" + step + "/" + name;
-}
-
-void flip_bit(const std::string& path, std::uint64_t at) {
-  const FileDescriptor file = FileDescriptor::open_write(path);
-  char byte = 0;
-  file.pread_all(&byte, 1, at);
-  byte = static_cast<char>(byte ^ 0x10);
-  file.pwrite_all(&byte, 1, at);
 }
 
 TEST(Checkpoint, IsReadByAnyNumberOfRanksInAnyLayout) {
