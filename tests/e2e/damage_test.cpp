@@ -46,6 +46,16 @@ TEST_F(Damage, TheNewestCheckpoint) {
   const auto inspected = alone({"inspect", "run", "--verify"});
   EXPECT_EQ(inspected.code, 1);
   EXPECT_TRUE(has(inspected.err, "step-00000020/shard-00001-of-00002.h5")) << inspected.err;
+  EXPECT_EQ(count(inspected.out, "checkpoint, bad"), 1U) << inspected.out;
+  EXPECT_EQ(count(inspected.out, "checkpoint, good"), 3U) << "the others are read too\n" << inspected.out;
+  const auto quick = alone({"inspect", "run"});
+  EXPECT_EQ(quick.code, 0) << quick.err;
+  EXPECT_EQ(count(quick.out, ", VERIFIED"), 4U) << quick.out;
+
+  const auto exam = ranks(2, {"eval", "run", "--tasks", "mmlu", "--data", "world/exam"});
+  EXPECT_EQ(exam.code, 1) << exam.err;
+  EXPECT_EQ(count(exam.err, "step-00000020/shard-00001-of-00002.h5"), 1U) << exam.err;
+  EXPECT_EQ(count(exam.err, "The newest older checkpoint that is complete is --step 15"), 1U) << exam.err;
 
   const auto strict = ranks(2, train_command("run", {"--resume", "strict"}));
   EXPECT_EQ(strict.code, 1) << strict.err;
@@ -97,6 +107,19 @@ class SmallDisk {
   bool mounted_ = false;
 };
 
+TEST_F(Damage, ADiskTooSmallForCheckpointsIsToldBeforeTheFirstStep) {
+  const SmallDisk disk(path("tiny"), "600k");
+  if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk needs root";
+  const auto outcome = ranks(2, train_command("tiny"));
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_EQ(count(outcome.err, "tiny/checkpoints has no room for this run's checkpoints: "), 1U) << outcome.err;
+  EXPECT_TRUE(has(outcome.err, "choose a run.dir on another file system")) << outcome.err;
+  EXPECT_TRUE(read_text(path("tiny/metrics.jsonl")).empty()) << "no step was made";
+  for (const auto& entry : fs::directory_iterator(path("tiny/checkpoints"))) {
+    ADD_FAILURE() << "left behind: " << entry.path();
+  }
+}
+
 TEST_F(Damage, AFullDiskWhileSaving) {
   const SmallDisk disk(path("full"), "1500k");  // two checkpoints fit
   if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk needs root";
@@ -132,10 +155,10 @@ void expect_one_line(const Outcome& outcome, const std::string& file, const std:
 }
 
 TEST_F(Damage, AFullDiskWhileMakingShards) {
-  SmallDisk disk(path("small"), "4k");
+  SmallDisk disk(path("small"), "8k");
   if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk needs root";
   const std::string full = "No space left on device; free some space there, or choose another folder";
-  // Not even the description of the first shard fits.
+  // The name of the job in .lock takes a page; in what is left not even the description of the first shard fits.
   const auto none = alone(data_command("small/shards"));
   expect_one_line(none, "cannot finish small/shards/.stage/", full);
   EXPECT_TRUE(has(none.err, "bytes of arrays to be written")) << none.err;
