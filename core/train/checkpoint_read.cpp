@@ -160,6 +160,7 @@ void verify_files(const std::string& folder, const Manifest& manifest) {
           files[chunk.file].pread_all(elements.data(), static_cast<std::size_t>(count) * sizeof(float),
                                       chunk.offsets[kind] + static_cast<std::uint64_t>(begin) * sizeof(float));
           add_box_part(digest, chunk.box, tensor.shape, elements.data(), begin, count);
+          process_status().tick();
         }
       }
       check(digest == tensor.digests[kind], "{}: {} of {} are not what was saved: their digest differs", folder,
