@@ -69,8 +69,9 @@ MeshCase case_of(const Cell& cell) {
 const MeshResult& reference(const MeshCase& c) {
   static std::map<std::string, MeshResult> known;
   const Architecture& a = c.architecture;
-  const auto key = fmt::format("{} {} {} {} {} {} {} {} {}", static_cast<int>(a.family), a.layers, a.heads, a.kv_heads, a.tied,
-                               a.qkv_bias, c.train.sequence, c.train.global_batch, static_cast<int>(c.train.precision));
+  const auto key =
+      fmt::format("{} {} {} {} {} {} {} {} {}", static_cast<int>(a.family), a.layers, a.heads, a.kv_heads, a.tied,
+                  a.qkv_bias, c.train.sequence, c.train.global_batch, static_cast<int>(c.train.precision));
   const auto hit = known.find(key);
   if (hit != known.end()) return hit->second;
   MeshCase one = c;
@@ -84,7 +85,8 @@ const MeshResult& reference(const MeshCase& c) {
 void expect_near(const MeshResult& found, const MeshResult& expected, const MeshCase& c) {
   ASSERT_EQ(found.metrics.size(), static_cast<std::size_t>(kSteps));
   const double path = path_length(c.architecture);
-  const double tensor = c.mesh.tensor > 1 ? (path + 5.0 * static_cast<double>(c.architecture.layers) + 3.0) / path : 1.0;
+  const double tensor =
+      c.mesh.tensor > 1 ? (path + 5.0 * static_cast<double>(c.architecture.layers) + 3.0) / path : 1.0;
   const double bound =
       tensor * relative_bound(c.architecture, c.train.precision, c.train.global_batch * c.train.sequence, 2);
   for (std::size_t i = 0; i < found.metrics.size(); ++i) {
