@@ -12,7 +12,7 @@
 namespace trireme {
 namespace {
 
-/// Puts the slice's values at their places in the whole tensor.
+/// Puts the slice's values at their places in the whole tensor; NaN where nothing came.
 void scatter(const NamedSlice& slice, std::vector<float>& whole) {
   if (whole.empty()) {
     whole.assign(static_cast<std::size_t>(slice.global.elements()), std::numeric_limits<float>::quiet_NaN());
@@ -23,9 +23,17 @@ void scatter(const NamedSlice& slice, std::vector<float>& whole) {
   for (std::int64_t i = 0; i < slice.extent.elements(); ++i) {
     const std::int64_t row = slice.extent.rank() == 2 ? slice.origin[0] + i / columns : 0;
     const std::int64_t column = slice.origin[slice.extent.rank() == 2 ? 1 : 0] + i % columns;
-    float& place = whole[static_cast<std::size_t>(row * width + column)];
-    if (!std::isnan(place)) throw std::runtime_error("two ranks own an element of " + slice.name);
-    place = values[i];
+    whole[static_cast<std::size_t>(row * width + column)] = values[i];
+  }
+}
+
+/// Adds what one rank owns to the whole; each element belongs to one rank.
+void gather(const std::vector<float>& part, std::vector<float>& whole, const std::string& name) {
+  if (whole.empty()) whole.assign(part.size(), std::numeric_limits<float>::quiet_NaN());
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    if (std::isnan(part[i])) continue;
+    if (!std::isnan(whole[i])) throw std::runtime_error("two ranks own an element of " + name);
+    whole[i] = part[i];
   }
 }
 
@@ -74,18 +82,23 @@ FixedBatches mesh_batches(const MeshCase& c) {
   return FixedBatches::random(48, c.train.sequence, c.architecture.vocabulary, 9);
 }
 
+MeshResult train_in_world(World& world, const MeshCase& c) {
+  MeshResult result;
+  auto batches = mesh_batches(c);
+  MeshRank rank(world, c, batches);
+  result.metrics = rank.run(c.train.steps);
+  for (const NamedSlice& slice : rank.store->slices(SliceKind::owned)) scatter(slice, result.parameters[slice.name]);
+  return result;
+}
+
 MeshResult train_on_mesh(const MeshCase& c) {
   MeshResult result;
   std::mutex mutex;
   run_thread_world(static_cast<int>(c.mesh.ranks()), [&](World& world) {
-    auto batches = mesh_batches(c);
-    MeshRank rank(world, c, batches);
-    auto metrics = rank.run(c.train.steps);
+    MeshResult of_rank = train_in_world(world, c);
     const std::lock_guard lock(mutex);
-    for (const NamedSlice& slice : rank.store->slices(SliceKind::owned)) {
-      scatter(slice, result.parameters[slice.name]);
-    }
-    if (world.rank() == 0) result.metrics = std::move(metrics);
+    for (const auto& [name, values] : of_rank.parameters) gather(values, result.parameters[name], name);
+    if (world.rank() == 0) result.metrics = std::move(of_rank.metrics);
   });
   return result;
 }

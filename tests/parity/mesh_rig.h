@@ -46,6 +46,9 @@ struct MeshRank {
   std::vector<StepMetrics> run(std::int64_t steps);
 };
 
+/// The same in a world that is there already: metrics on every rank, parameters that this rank owns on each.
+MeshResult train_in_world(World& world, const MeshCase& c);
+
 /// Trains c.train.steps steps from the initial parameters on random tokens.
 MeshResult train_on_mesh(const MeshCase& c);
 
