@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/kernels/machine.h"
 
 namespace trireme::kernel_test {
@@ -84,19 +86,27 @@ TEST_P(EmbeddingTest, BackwardAddsEachRowInOneOrder) {
     }
   }
   Values expected(kHeld * kWidth), expected_positions(kPositions * kWidth);
-  for (std::size_t row = 0; row < kRows; ++row) {
-    for (std::size_t i = 0; i < kWidth; ++i) {
-      const double twice = 2 * dy[row * kWidth + i];
-      if (held(tokens[row])) expected[static_cast<std::size_t>(tokens[row] - kFirst) * kWidth + i] += twice;
-      expected_positions[static_cast<std::size_t>(positions[row]) * kWidth + i] += twice;
+  Values bound(expected.size()), bound_positions(expected_positions.size());
+  // k terms in a row from zero: k - 1 roundings, each of at most the sum of their magnitudes.
+  const auto add = [&](Values& sums, Values& bounds, const Index& index, std::int32_t of, std::int32_t at) {
+    const auto terms = static_cast<double>(2 * std::count(index.begin(), index.end(), of));
+    const auto to = static_cast<std::size_t>(at) * kWidth;
+    for (std::size_t row = 0; row < kRows; ++row) {
+      if (index[row] != of) continue;
+      for (std::size_t i = 0; i < kWidth; ++i) {
+        sums[to + i] += 2 * dy[row * kWidth + i];
+        bounds[to + i] += 1.01 * (terms - 1) * roundoff(Dtype::f32) * std::abs(2 * dy[row * kWidth + i]);
+      }
     }
-  }
-  // At most 2 * kRows terms of at most max|dy|.
-  const double bound = 2 * kRows * roundoff(Dtype::f32) * 2 * kRows * largest(dy);
+  };
+  for (std::int32_t token = kFirst; token < kFirst + kHeld; ++token)
+    add(expected, bound, tokens, token, token - kFirst);
+  for (std::int32_t p = 0; p < kPositions; ++p) add(expected_positions, bound_positions, positions, p, p);
   expect_within(
-      get(at_one.d_table.tensor), expected, [&](std::size_t) { return bound; }, "d_token_table");
+      get(at_one.d_table.tensor), expected, [&](std::size_t i) { return bound[i]; }, "d_token_table");
   expect_within(
-      get(at_one.d_position_table.tensor), expected_positions, [&](std::size_t) { return bound; }, "d_position_table");
+      get(at_one.d_position_table.tensor), expected_positions, [&](std::size_t i) { return bound_positions[i]; },
+      "d_position_table");
   EXPECT_EQ(bits(at_one.d_table.tensor), bits(at_two.d_table.tensor));
   EXPECT_EQ(bits(at_one.d_position_table.tensor), bits(at_two.d_position_table.tensor));
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// LayerNorm and RMSNorm with their gradients, each element within what fp32 explains.
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "tests/kernels/machine.h"
 
@@ -10,6 +13,105 @@ struct Case {
   std::int64_t rows, width;
   Dtype dtype;
   bool centred;  // LayerNorm, otherwise RMSNorm
+};
+
+constexpr double kFirstOrder = 1.01;  // bounds leave out products of errors
+
+/// How far fp32 may be from the formula, element by element; rounding to the dtype comes on top. With u the roundoff, a
+/// sum of n terms in any order is off by (n - 1) u times the sum of their magnitudes.
+class NormBounds {
+ public:
+  struct Input {
+    const Values &x, &weight, &dy;
+    bool centred;
+  };
+
+  NormBounds(const Input& in, const reference::Norm& norm) : in_(in), norm_(norm), width_(in.weight.size()) {
+    for (std::size_t row = 0; row < norm.rstd.size(); ++row) add_row(row);
+  }
+
+  double mean(std::size_t row) const { return kFirstOrder * rows_[row].mean; }
+  double rstd(std::size_t row) const { return kFirstOrder * rows_[row].rstd * norm_.rstd[row]; }
+  /// unit * weight, and bias: two roundings besides the unit's.
+  double y(std::size_t at, double y) const {
+    const double w = std::abs(in_.weight[at % width_]);
+    return kFirstOrder * (w * unit_error(at) + kU * (w * std::abs(unit(at)) + std::abs(y)));
+  }
+  /// dx = rstd (g - mean(g) - unit mean(g unit)), g = dy weight; `dx` is its value.
+  double dx(std::size_t at, double dx) const {
+    const Row& r = rows_[at / width_];
+    const double after_mean = std::abs(g(at) - r.mean_g);
+    const double along = std::abs(unit(at)) * r.mean_gx_error + unit_error(at) * std::abs(r.mean_gx) +
+                         kU * std::abs(unit(at) * r.mean_gx);
+    const double rstd = norm_.rstd[at / width_];
+    const double inner = kU * (std::abs(g(at)) + after_mean) + r.mean_g_error + along;
+    return kFirstOrder * (rstd * inner + (r.rstd + 2 * kU) * std::abs(dx));
+  }
+  /// dy * unit down a column; what is added to is not in it.
+  double d_weight(std::size_t column) const {
+    double error = 0.0;
+    for (std::size_t at = column; at < in_.x.size(); at += width_) {
+      error += std::abs(in_.dy[at]) * (unit_error(at) + (additions() + 1) * kU * std::abs(unit(at)));
+    }
+    return kFirstOrder * error;
+  }
+  double d_bias(std::size_t column) const {
+    double error = 0.0;
+    for (std::size_t at = column; at < in_.x.size(); at += width_) error += additions() * kU * std::abs(in_.dy[at]);
+    return kFirstOrder * error;
+  }
+
+ private:
+  static constexpr double kU = 0x1p-24;
+
+  struct Row {
+    double mean = 0.0, rstd = 0.0;  // absolute; relative
+    double mean_g = 0.0, mean_g_error = 0.0, mean_gx = 0.0, mean_gx_error = 0.0;
+  };
+
+  void add_row(std::size_t row) {
+    const auto n = static_cast<double>(width_);
+    double magnitude = 0.0;
+    double variance = 0.0;
+    for (std::size_t at = row * width_; at < (row + 1) * width_; ++at) {
+      magnitude += std::abs(in_.x[at]) / n;
+      variance += centred(at) * centred(at) / n;
+    }
+    Row& r = rows_.emplace_back();
+    // n - 1 additions and a division, which is exact for a single term.
+    if (in_.centred) r.mean = (n - 1) * kU * magnitude + (width_ == 1 ? 0.0 : kU * std::abs(norm_.mean[row]));
+    // Squares about a wrong mean are too large by its error squared; besides, two roundings of the difference, one of
+    // the square, n - 1 additions, a division. A root halves a relative error; then eps, the root and the reciprocal.
+    const double whole = 1.0 / (norm_.rstd[row] * norm_.rstd[row]);
+    r.rstd = ((n + 3) * kU * variance + r.mean * r.mean) / whole / 2 + 2.5 * kU;
+    for (std::size_t at = row * width_; at < (row + 1) * width_; ++at) {
+      const double product = g(at) * unit(at);
+      // Products have one rounding, or two, before n - 1 additions and a division.
+      if (in_.centred) r.mean_g += g(at) / n;
+      if (in_.centred) r.mean_g_error += (n + 1) * kU * std::abs(g(at)) / n;
+      r.mean_gx += product / n;
+      r.mean_gx_error += ((n + 2) * kU * std::abs(product) + std::abs(g(at)) * unit_error(at)) / n;
+    }
+  }
+
+  double g(std::size_t at) const { return in_.dy[at] * in_.weight[at % width_]; }
+  double centred(std::size_t at) const { return in_.x[at] - norm_.mean[at / width_]; }
+  double unit(std::size_t at) const { return centred(at) * norm_.rstd[at / width_]; }
+  /// (x - mean) * rstd: the errors of both, and two roundings, of which RMSNorm has one.
+  double unit_error(std::size_t at) const {
+    const Row& r = rows_[at / width_];
+    return norm_.rstd[at / width_] * r.mean + std::abs(unit(at)) * (r.rstd + (in_.centred ? 2 : 1) * kU);
+  }
+  /// Rows are added in blocks of 32, and those to one another.
+  double additions() const {
+    const auto rows = static_cast<double>(norm_.rstd.size());
+    return std::min(rows, 32.0) + rows / 32.0 + 1;
+  }
+
+  Input in_;
+  reference::Norm norm_;
+  std::size_t width_;
+  std::vector<Row> rows_;
 };
 
 class NormTest : public ::testing::TestWithParam<Case> {
@@ -81,9 +183,6 @@ class NormTest : public ::testing::TestWithParam<Case> {
     return reference::rms_norm_backward(dy, x, weight, width, static_cast<double>(1e-5F));
   }
 
-  /// Relative error of a row's sums over `width` terms in fp32, and of a handful of operations on them.
-  double row_error() const { return static_cast<double>(GetParam().width + 16) * roundoff(Dtype::f32); }
-
   Machine machine;
   Values x, weight, bias, dy, d_weight, d_bias, before;
   Held tx, tweight, tbias, tdy, td_weight, td_bias, tdx, ty, tmean, trstd;
@@ -91,43 +190,37 @@ class NormTest : public ::testing::TestWithParam<Case> {
 
 TEST_P(NormTest, ForwardIsTheFormula) {
   const auto expected = forward();
+  const NormBounds bounds({x, weight, dy, GetParam().centred}, expected);
   const double v = roundoff(GetParam().dtype);
-  const double largest_rstd = largest(expected.rstd);
-  // |(x - mean) rstd| <= 2 max|x| rstd; the mean's error enters the same way.
-  const double scale = 2 * largest(x) * largest_rstd * largest(weight) + largest(bias);
   expect_within(
-      get(ty.tensor), expected.y, [&](std::size_t i) { return 3 * row_error() * scale + v * std::abs(expected.y[i]); },
-      "y");
+      get(ty.tensor), expected.y,
+      [&](std::size_t i) { return bounds.y(i, expected.y[i]) + kFirstOrder * v * std::abs(expected.y[i]); }, "y");
   expect_within(
-      get(trstd.tensor), expected.rstd, [&](std::size_t i) { return 2 * row_error() * expected.rstd[i]; }, "rstd");
+      get(trstd.tensor), expected.rstd, [&](std::size_t row) { return bounds.rstd(row); }, "rstd");
   if (GetParam().centred) {
     expect_within(
-        get(tmean.tensor), expected.mean, [&](std::size_t) { return row_error() * largest(x); }, "mean");
+        get(tmean.tensor), expected.mean, [&](std::size_t row) { return bounds.mean(row); }, "mean");
   }
 }
 
 TEST_P(NormTest, BackwardIsTheFormulaAndAdds) {
-  const auto norm = forward();
-  const double v = roundoff(GetParam().dtype);
-  const double rstd = largest(norm.rstd);
-  const double unit = 2 * largest(x) * rstd;
-  const double g = largest(dy) * largest(weight);
-  // dx = rstd (g - mean(g) - unit mean(g unit)): three terms, each with the error of a row's sums.
-  const double bound = 4 * row_error() * rstd * g * (2 + unit * unit);
+  const NormBounds bounds({x, weight, dy, GetParam().centred}, forward());
+  const double v = kFirstOrder * roundoff(GetParam().dtype);
+  constexpr double kSum = kFirstOrder * 0x1p-24;
   auto expected = backward(false, tdx.tensor);
   expect_within(
-      get(tdx.tensor), expected.dx, [&](std::size_t i) { return bound + v * std::abs(expected.dx[i]); }, "dx");
-  // Down a column: `rows` terms, each with the error of its row's statistics.
-  const auto rows = static_cast<double>(GetParam().rows);
-  const double column = rows * largest(dy) * unit * (3 * row_error() + rows * roundoff(Dtype::f32));
+      get(tdx.tensor), expected.dx,
+      [&](std::size_t i) { return bounds.dx(i, expected.dx[i]) + v * std::abs(expected.dx[i]); }, "dx");
+  const Values dx = expected.dx;
   for (std::size_t i = 0; i < d_weight.size(); ++i) expected.d_weight[i] += d_weight[i];
   for (std::size_t i = 0; i < d_bias.size(); ++i) expected.d_bias[i] += d_bias[i];
-  const double last = 4 * roundoff(Dtype::f32) * (largest(expected.d_weight) + largest(expected.d_bias) + 8);
   expect_within(
-      get(td_weight.tensor), expected.d_weight, [&](std::size_t) { return column + last; }, "d_weight");
+      get(td_weight.tensor), expected.d_weight,
+      [&](std::size_t i) { return bounds.d_weight(i) + kSum * std::abs(expected.d_weight[i]); }, "d_weight");
   if (GetParam().centred) {
     expect_within(
-        get(td_bias.tensor), expected.d_bias, [&](std::size_t) { return column + last; }, "d_bias");
+        get(td_bias.tensor), expected.d_bias,
+        [&](std::size_t i) { return bounds.d_bias(i) + kSum * std::abs(expected.d_bias[i]); }, "d_bias");
   }
 
   const Held added = machine.put(GetParam().dtype, tdx.tensor.shape, before);
@@ -135,17 +228,18 @@ TEST_P(NormTest, BackwardIsTheFormulaAndAdds) {
   for (std::size_t i = 0; i < before.size(); ++i) expected.dx[i] += before[i];
   expect_within(
       get(added.tensor), expected.dx,
-      [&](std::size_t i) {
-        return bound + 4 * roundoff(Dtype::f32) * std::abs(before[i]) + v * std::abs(expected.dx[i]);
-      },
-      "dx added to");
+      [&](std::size_t i) { return bounds.dx(i, dx[i]) + (kSum + v) * std::abs(expected.dx[i]); }, "dx added to");
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, NormTest,
-                         ::testing::Values(Case{1, 1, Dtype::f32, true}, Case{3, 7, Dtype::f32, true},
+                         ::testing::Values(Case{1, 1, Dtype::f32, true}, Case{37, 1, Dtype::f32, true},
+                                           Case{37, 1, Dtype::bf16, true}, Case{37, 1000, Dtype::f32, true},
+                                           Case{37, 1000, Dtype::bf16, true}, Case{3, 7, Dtype::f32, true},
                                            Case{70, 129, Dtype::f32, true}, Case{5, 1000, Dtype::f32, true},
                                            Case{3, 7, Dtype::bf16, true}, Case{70, 192, Dtype::bf16, true},
-                                           Case{1, 1, Dtype::f32, false}, Case{3, 7, Dtype::f32, false},
+                                           Case{1, 1, Dtype::f32, false}, Case{37, 1, Dtype::f32, false},
+                                           Case{37, 1, Dtype::bf16, false}, Case{37, 1000, Dtype::f32, false},
+                                           Case{37, 1000, Dtype::bf16, false}, Case{3, 7, Dtype::f32, false},
                                            Case{70, 129, Dtype::f32, false}, Case{5, 1000, Dtype::f32, false},
                                            Case{3, 7, Dtype::bf16, false}, Case{70, 192, Dtype::bf16, false}));
 
