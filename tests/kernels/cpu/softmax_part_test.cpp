@@ -355,6 +355,22 @@ TEST(SoftmaxPart, ATargetThatNobodyHasIsInfinitelyUnlikely) {
   EXPECT_EQ(get(losses.tensor)[0], kInfinity);
 }
 
+TEST(SoftmaxPart, ARankWithoutColumnsIsNeverTheBestAlsoWhereAllAreMinusInfinity) {
+  Machine machine;
+  const float none = -std::numeric_limits<float>::infinity();
+  const Held parts = machine.make(Dtype::f32, {2, 1, 4});
+  const float stats[8] = {none, 0.0F, none, std::bit_cast<float>(5), none, 0.0F, none, std::bit_cast<float>(-1)};
+  std::copy(std::begin(stats), std::end(stats), parts.tensor.as<float>());
+  const Held targets = machine.put({1}, {-1});
+  const Held log_prob = machine.make(Dtype::f32, {1}), best = machine.make(Dtype::i32, {1});
+  machine.run(TokenScore{.log_prob = log_prob.tensor,
+                         .best = best.tensor,
+                         .logits = {},
+                         .targets = targets.tensor,
+                         .parts = parts.tensor});
+  EXPECT_EQ(best.tensor.as<std::int32_t>()[0], 5);
+}
+
 TEST(SoftmaxPart, TiesGoToTheLowestTokenWhateverTheOrderOfParts) {
   Machine machine;
   for (const std::int32_t third : {-1, 4}) {
