@@ -74,18 +74,19 @@ Engine::Engine(World& world, const Architecture& architecture, const Config& con
                         {mesh.replica.get(), mesh.shard.get(), mesh.tensor.get(), mesh.copies.get()},
                         config.sharding)) {}
 
-std::vector<std::string> mesh_table(const World& world, const MeshShape& mesh) {
+std::vector<std::string> mesh_table(const World& world, const MeshShape& mesh,
+                                    const std::vector<std::string>& devices) {
   constexpr std::size_t kShown = 64;
   const auto homes = world.homes();
   const auto order = ranks_by_node(homes);
-  std::vector<std::string> lines{"rank  node              cores       replica shard tensor"};
+  std::vector<std::string> lines{"rank  node              cores       replica shard tensor  device"};
   std::map<std::int64_t, std::int64_t> node_of;  // by tensor group, that of its first rank
   std::set<std::int64_t> torn;
   for (std::size_t r = 0; r < homes.size(); ++r) {
     const MeshPlace place = place_of(mesh, order[r]);
     if (r < kShown) {
-      lines.push_back(fmt::format("{:>4}  {:<16}  {:<10}  {:>7} {:>5} {:>6}", r, homes[r].host, homes[r].cores,
-                                  place.replica, place.shard, place.tensor));
+      lines.push_back(fmt::format("{:>4}  {:<16}  {:<10}  {:>7} {:>5} {:>6}  {}", r, homes[r].host, homes[r].cores,
+                                  place.replica, place.shard, place.tensor, devices[r]));
     }
     const auto [hit, fresh] = node_of.emplace(place.data(mesh), homes[r].node);
     if (!fresh && hit->second != homes[r].node) torn.insert(place.data(mesh));

@@ -40,7 +40,7 @@ struct Engine {
 /// What a run's settings say about the engine.
 Engine::Config engine_config(const RunConfig& config);
 /// Where every rank runs and stands, a line each, for people.
-std::vector<std::string> mesh_table(const World& world, const MeshShape& mesh);
+std::vector<std::string> mesh_table(const World& world, const MeshShape& mesh, const std::vector<std::string>& devices);
 /// What the tensor axis copies or pads of this model, a line for people; nothing where everything divides.
 std::string padding_note(const Architecture& a, std::int64_t tensor);
 

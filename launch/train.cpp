@@ -114,7 +114,8 @@ class TrainingRun {
     note(fmt::format("{} parameters, vocabulary {}, {} ranks ({} each), {}", engine_.table.count(), a.vocabulary,
                      world_.size(), engine_.device->description(), name(config_.train.precision)));
     if (world_.size() > 1) {
-      for (const auto& line : mesh_table(world_, config_.mesh)) note(line);
+      const auto devices = world_.group().host_gather(engine_.device->description());
+      for (const auto& line : mesh_table(world_, config_.mesh, devices)) note(line);
     }
     if (const auto line = padding_note(a, config_.mesh.tensor); !line.empty()) note(line);
     std::size_t bytes = trainer_.plan().bytes();
