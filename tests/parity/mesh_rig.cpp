@@ -44,28 +44,36 @@ OptimizerConfig mesh_optimizer() {
   return config;
 }
 
+MeshGroups mesh_for(World& world, const MeshCase& c, Device& device, const MeshSeams& seams) {
+  const auto copies = std::max<std::int64_t>(1, c.mesh.tensor / c.architecture.kv_heads);
+  MeshGroups mesh = connect_mesh(world, c.mesh, copies, device);
+  if (seams.groups) seams.groups(mesh);
+  return mesh;
+}
+
 }  // namespace
 
-MeshRank::MeshRank(World& world, const MeshCase& c, BatchSource& source)
+MeshRank::MeshRank(World& world, const MeshCase& c, BatchSource& source, const MeshSeams& seams)
     : config(c),
       optimizer(mesh_optimizer()),
       device(make_cpu_device({.threads = 1, .inline_streams = c.inline_streams})),
       ops(make_cpu_ops(*device)),
       stream(device->make_stream("compute")),
-      mesh(connect_mesh(world, c.mesh, std::max<std::int64_t>(1, c.mesh.tensor / c.architecture.kv_heads), *device)),
+      mesh(mesh_for(world, c, *device, seams)),
       table(Model(c.architecture).params()),
       store(make_params(table, *device, *ops, c.train.precision,
-                        {mesh.replica.get(), mesh.shard.get(), mesh.tensor.get(), mesh.copies.get()}, c.sharding)),
-      trainer(std::make_unique<Trainer>(Trainer::Parts{.architecture = config.architecture,
-                                                       .config = config.train,
-                                                       .optimizer = optimizer,
-                                                       .device = *device,
-                                                       .ops = *ops,
-                                                       .stream = *stream,
-                                                       .store = *store,
-                                                       .data = *mesh.data,
-                                                       .tensor = *mesh.tensor,
-                                                       .source = source})) {
+                        {mesh.replica.get(), mesh.shard.get(), mesh.tensor.get(), mesh.copies.get()}, c.sharding)) {
+  if (seams.store) store = seams.store(std::move(store));
+  trainer = std::make_unique<Trainer>(Trainer::Parts{.architecture = config.architecture,
+                                                     .config = config.train,
+                                                     .optimizer = optimizer,
+                                                     .device = *device,
+                                                     .ops = *ops,
+                                                     .stream = *stream,
+                                                     .store = *store,
+                                                     .data = *mesh.data,
+                                                     .tensor = *mesh.tensor,
+                                                     .source = source});
   initialise(table, *store, *device, *stream, config.train.seed);
 }
 

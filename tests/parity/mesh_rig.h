@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,15 @@ struct MeshResult {
   std::map<std::string, std::vector<float>> parameters;  // whole, each element from the rank that owns it
 };
 
+/// Where a test puts itself between the groups, the store and who uses them.
+struct MeshSeams {
+  std::function<void(MeshGroups&)> groups;
+  std::function<std::unique_ptr<ParamStore>(std::unique_ptr<ParamStore>)> store;
+};
+
 /// One rank of the mesh: everything that trains there.
 struct MeshRank {
-  MeshRank(World& world, const MeshCase& c, BatchSource& source);
+  MeshRank(World& world, const MeshCase& c, BatchSource& source, const MeshSeams& seams = {});
 
   MeshCase config;
   OptimizerConfig optimizer;
