@@ -72,6 +72,9 @@ class Stream {
   virtual void call(std::function<void()> work) = 0;
   /// Returns when all enqueued work is done; rethrows the first error of that work.
   virtual void synchronize() = 0;
+  /// What was just enqueued takes `seconds` of modelled time. Only a dry stream, whose clock is modelled, heeds it:
+  /// that is how a dry group says what a collective costs.
+  virtual void pass_time(double /*seconds*/) {}
 };
 
 class Device {
@@ -89,6 +92,8 @@ class Device {
   virtual void zero(Stream& stream, void* data, std::size_t bytes) = 0;
   /// How many allocations were made so far: the tests hold that it stands still after the first step.
   virtual std::int64_t allocations() const = 0;
+  /// Bytes held now by buffers of this kind, as they were asked for.
+  virtual std::size_t allocated_bytes(MemoryKind kind) const = 0;
   /// Dense peak in FLOP/s of matrix products in this dtype: MFU is measured against it.
   virtual double peak_flops(Dtype dtype) const = 0;
 

@@ -84,10 +84,14 @@ Buffer CpuDevice::allocate(std::size_t bytes, MemoryKind kind) {
   auto* begin = static_cast<std::byte*>(data);
   by_blocks(bytes, threads(), [begin](std::int64_t at, std::size_t count) { std::memset(begin + at, 0, count); });
   allocations_.fetch_add(1, std::memory_order_relaxed);
+  allocated_bytes_.at(static_cast<std::size_t>(kind)).fetch_add(bytes, std::memory_order_relaxed);
   return {*this, data, bytes, kind};
 }
 
-void CpuDevice::free(void* data, std::size_t /*bytes*/, MemoryKind /*kind*/) noexcept { std::free(data); }
+void CpuDevice::free(void* data, std::size_t bytes, MemoryKind kind) noexcept {
+  std::free(data);
+  allocated_bytes_[static_cast<std::size_t>(kind)].fetch_sub(bytes, std::memory_order_relaxed);
+}
 
 std::unique_ptr<Stream> CpuDevice::make_stream(const std::string& name) {
   return std::make_unique<CpuStream>(name, options_.inline_streams);
@@ -113,6 +117,10 @@ void CpuDevice::zero(Stream& stream, void* data, std::size_t bytes) {
 
 std::int64_t CpuDevice::allocations() const {
   return allocations_.load(std::memory_order_relaxed) + scratch_allocations();
+}
+
+std::size_t CpuDevice::allocated_bytes(MemoryKind kind) const {
+  return allocated_bytes_.at(static_cast<std::size_t>(kind)).load(std::memory_order_relaxed);
 }
 
 double CpuDevice::peak_flops(Dtype dtype) const {

@@ -2,6 +2,7 @@
 // The CPU as a device: host memory, queues on threads, and a measured peak.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +27,8 @@ class CpuDevice : public Device {
   void zero(Stream& stream, void* data, std::size_t bytes) override;
   /// Buffers made by this device plus growths of the kernels' scratch (those of the whole process).
   std::int64_t allocations() const override;
+  /// The kernels' scratch is not in it.
+  std::size_t allocated_bytes(MemoryKind kind) const override;
   /// Not a data sheet's figure: the best of many short oneDNN matrix products in this dtype on this device's threads,
   /// measured at the first call (about 0.2 s; call it while nothing else runs) and remembered for the process. Dtypes
   /// but bf16 count as fp32.
@@ -38,6 +41,7 @@ class CpuDevice : public Device {
 
   const CpuOptions options_;
   std::atomic<std::int64_t> allocations_{0};
+  std::array<std::atomic<std::size_t>, 2> allocated_bytes_{};  // by MemoryKind
 };
 
 }  // namespace trireme::cpu

@@ -21,6 +21,7 @@ class HostDevice final : public Device {
     void* data = std::aligned_alloc(256, rounded);
     std::memset(data, 0, rounded);
     ++allocations_;
+    (memory == MemoryKind::pinned ? pinned_ : held_) += bytes;
     return {*this, data, bytes, memory};
   }
   std::unique_ptr<Stream> make_stream(const std::string&) override { fail("this device has no streams"); }
@@ -28,12 +29,20 @@ class HostDevice final : public Device {
   void copy(Stream&, void*, const void*, std::size_t) override { fail("this device has no streams"); }
   void zero(Stream&, void*, std::size_t) override { fail("this device has no streams"); }
   std::int64_t allocations() const override { return allocations_; }
+  std::size_t allocated_bytes(MemoryKind memory) const override {
+    return memory == MemoryKind::pinned ? pinned_ : held_;
+  }
   double peak_flops(Dtype) const override { return 1; }
 
  private:
-  void free(void* data, std::size_t, MemoryKind) noexcept override { std::free(data); }
+  void free(void* data, std::size_t bytes, MemoryKind memory) noexcept override {
+    (memory == MemoryKind::pinned ? pinned_ : held_) -= bytes;
+    std::free(data);
+  }
 
   std::int64_t allocations_ = 0;
+  std::size_t held_ = 0;
+  std::size_t pinned_ = 0;
 };
 
 }  // namespace trireme::testing

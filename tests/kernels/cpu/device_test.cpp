@@ -27,6 +27,19 @@ TEST(CpuDevice, MemoryIsAlignedZeroedAndCounted) {
   EXPECT_NE(device->description().find(test_threads(2) == 2 ? "2 threads" : "1 thread"), std::string::npos);
 }
 
+TEST(CpuDevice, KnowsTheBytesThatAreHeld) {
+  const auto device = make_cpu_device({});
+  Buffer kept;
+  {
+    const Buffer buffer = device->allocate(1000);
+    kept = device->allocate(70, MemoryKind::pinned);
+    EXPECT_EQ(device->allocated_bytes(MemoryKind::device), 1000U);
+    EXPECT_EQ(device->allocated_bytes(MemoryKind::pinned), 70U);
+  }
+  EXPECT_EQ(device->allocated_bytes(MemoryKind::device), 0U);
+  EXPECT_EQ(device->allocated_bytes(MemoryKind::pinned), 70U);
+}
+
 TEST(CpuDevice, RefusesWhatDoesNotFitAndSaysHowMuchIsFree) {
   const auto device = make_cpu_device({});
   for (const std::size_t bytes : {std::size_t{1} << 50U, SIZE_MAX - 10}) {
