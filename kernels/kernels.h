@@ -6,6 +6,8 @@
 
 #include "core/base/device.h"
 #include "core/base/ops.h"
+#include "kernels/dry/device.h"
+#include "kernels/dry/machine.h"
 
 namespace trireme {
 
@@ -19,5 +21,10 @@ struct CpuOptions {
 std::unique_ptr<Device> make_cpu_device(const CpuOptions& options);
 /// Operations on a CPU device (oneDNN for matrix products). The device outlives them.
 std::unique_ptr<Ops> make_cpu_ops(Device& device);
+
+/// A machine that counts instead of computing. Collectives take time on its streams through Stream::pass_time().
+std::unique_ptr<DryDevice> make_dry_device(const Machine& machine);
+/// Operations on a dry device, which outlives them.
+std::unique_ptr<Ops> make_dry_ops(Device& device);
 
 }  // namespace trireme
