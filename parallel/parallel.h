@@ -12,6 +12,7 @@
 #include "core/base/mesh.h"
 #include "core/base/ops.h"
 #include "core/base/params.h"
+#include "parallel/dry_group.h"
 #include "parallel/traffic.h"
 #include "parallel/watchdog.h"
 
@@ -52,6 +53,9 @@ class World {
 
 /// A group of this rank alone: every collective is the identity.
 std::unique_ptr<Group> make_self_group(std::string name);
+
+/// One rank's view of a group that does not exist, for planning: it counts messages and models time.
+std::unique_ptr<DryGroup> make_dry_group(std::string name, int rank, int size, const RingLink& link);
 
 /// Runs `body` on `ranks` threads of this process, each with its own member of one world; rethrows the first exception.
 /// For tests of everything that is parallel, without processes. Two ranks share a node.
