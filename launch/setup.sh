@@ -5,12 +5,13 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: bash launch/setup.sh [--dev] [--help]
+usage: bash launch/setup.sh [--dev] [--slurm] [--help]
 
 Installs the Debian or Ubuntu packages that Trireme needs and that are not there yet (Debian 12 and 13, Ubuntu 22.04
 and 24.04). Needs root or sudo, and only when something is missing. Asks nothing.
 
-  --dev    also the formatter and the linter that contributors use (clang-format, clang-tidy)
+  --dev    also the formatter and the linters that contributors use (clang-format, clang-tidy, shellcheck)
+  --slurm  also Slurm and munge, for the test that runs the batch script (ctest -L slurm)
   --help   this text
 
 exit codes: 0 all is there; 1 something could not be installed; 2 unknown option
@@ -30,11 +31,13 @@ packages=(
   libgtest-dev python3 python3-h5py
 )
 # Version 14 decides how the tree is formatted, so it comes first wherever a system has it.
-dev_packages=("clang-format-14|clang-format" "clang-tidy-14|clang-tidy")
+dev_packages=("clang-format-14|clang-format" "clang-tidy-14|clang-tidy" shellcheck)
+slurm_packages=(slurm-wlm munge)
 
 for argument in "$@"; do
   case "$argument" in
     --dev) packages+=("${dev_packages[@]}") ;;
+    --slurm) packages+=("${slurm_packages[@]}") ;;
     --help|-h) usage; exit 0 ;;
     *) echo "setup: unknown option '$argument'" >&2; usage >&2; exit 2 ;;
   esac

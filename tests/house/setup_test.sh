@@ -81,10 +81,13 @@ expect "no network" 1 "the packages could not be downloaded: no network"
 system "$(without libdnnl-dev)" "" 0
 expect "nobody offers it" 1 "no package source of this system offers: libdnnl-dev"
 
-system "$everything" "g++=4:11.2.0-1ubuntu1 g++-12=12.3.0 clang-format=1:14.0-55 clang-tidy-14=14.0.0" 0
+system "$everything" "g++=4:11.2.0-1ubuntu1 g++-12=12.3.0 clang-format=1:14.0-55 clang-tidy-14=14.0.0 shellcheck=0.9.0" 0
 compiler 11
-expect "an old default compiler" 0 "installing: clang-format clang-tidy-14 g++-12" --dev
-expect_install "an old default compiler" "clang-format clang-tidy-14 g++-12"
+expect "an old default compiler" 0 "installing: clang-format clang-tidy-14 shellcheck g++-12" --dev
+expect_install "an old default compiler" "clang-format clang-tidy-14 shellcheck g++-12"
+
+system "$everything" "slurm-wlm=22.05.8 munge=0.5.15" 0
+expect "Slurm" 0 "installing: slurm-wlm munge" --slurm
 
 system "$everything" "" 0
 rm "$work/bin/apt-get"
