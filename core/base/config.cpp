@@ -172,6 +172,7 @@ class Reader : public FieldVisitor {
       const auto near = nearest(key, level.known);
       const auto full = level.path.empty() ? key : level.path + "." + key;
       const auto prefix = level.path.empty() ? "" : level.path + ".";
+      if (!near.empty()) problems_.spoil(prefix + near);
       problems_.add(level.node->items.size() > i ? level.node->items[i].place : level.node->place,
                     near.empty()
                         ? fmt::format("unknown setting '{}'; known here: {}", full, fmt::join(level.known, ", "))
@@ -208,6 +209,7 @@ class Reader : public FieldVisitor {
     const auto found =
         n.kind == ConfigNode::Kind::scalar ? (n.quoted ? quoted(n.text) : n.text) : std::string(kind_name(n.kind));
     problems_.add(n.place, fmt::format("{} is {}; expected {}", path(key), found, expected));
+    problems_.spoil(path(key));
   }
   void number(const ConfigNode& n, std::string_view key, double& value, Bounds bounds) {
     double parsed = 0;
@@ -224,6 +226,7 @@ class Reader : public FieldVisitor {
     if (value >= bounds.low && value <= bounds.high) return true;
     problems_.add(n.place,
                   fmt::format("{} = {} is out of bounds; expected {}", path(key), n.text, bounds_text(bounds)));
+    problems_.spoil(path(key));
     return false;
   }
 
@@ -319,6 +322,14 @@ void Problems::add(const std::string& place, const std::string& message) {
   list_.push_back(place.empty() ? message : fmt::format("{}: {}", place, message));
 }
 
+void Problems::add_all(const Problems& other) { list_.insert(list_.end(), other.list_.begin(), other.list_.end()); }
+
+bool Problems::spoilt(std::string_view path) const {
+  return std::any_of(spoilt_.begin(), spoilt_.end(), [&](const std::string& s) {
+    return s.empty() || path == s || (path.starts_with(s) && (path[s.size()] == '.' || path[s.size()] == '['));
+  });
+}
+
 void Problems::raise() const {
   if (list_.empty()) return;
   if (list_.size() == 1) fail_usage("{}", list_[0]);
@@ -332,14 +343,20 @@ void override_node(ConfigNode& root, const std::string& assignment, Problems& pr
     problems.add(place, "expected KEY=VALUE with a dotted key, as in train.steps=100");
     return;
   }
-  auto value = parse_yaml(assignment.substr(equals + 1), place, problems);
+  const auto dotted = assignment.substr(0, equals);
+  Problems unreadable;
+  auto value = parse_yaml(assignment.substr(equals + 1), place, unreadable);
+  if (!unreadable.empty()) {
+    problems.add_all(unreadable);
+    problems.spoil(dotted);
+    return;
+  }
   const std::function<void(ConfigNode&)> mark = [&](ConfigNode& n) {
     n.place = place;
     for (auto& item : n.items) mark(item);
   };
   mark(value);
   auto* at = &root;
-  const auto dotted = assignment.substr(0, equals);
   for (std::size_t begin = 0;;) {
     const auto dot = dotted.find('.', begin);
     const auto key = dotted.substr(begin, dot == std::string::npos ? dot : dot - begin);
@@ -382,6 +399,7 @@ Places read_fields(const ConfigNode& root, Problems& problems, const std::functi
   Places places;
   if (root.kind != ConfigNode::Kind::map && root.kind != ConfigNode::Kind::null) {
     problems.add(root.place, fmt::format("the configuration is {}; expected a map of settings", kind_name(root.kind)));
+    problems.spoil("");
     return places;
   }
   Reader reader(root, problems, places);

@@ -81,16 +81,25 @@ class Problems {
  public:
   void add(const std::string& place, const std::string& message);
   bool empty() const { return list_.empty(); }
+  /// Adds those of `other`; what is spoilt there stays there.
+  void add_all(const Problems& other);
   /// Throws Error(usage) that lists all problems, if there are any.
   void raise() const;
 
+  /// A problem left the setting `path`, or all in the group `path`, at its default ("": all settings): what would
+  /// follow from that default is no problem of its own.
+  void spoil(const std::string& path) { spoilt_.push_back(path); }
+  bool spoilt(std::string_view path) const;
+
  private:
   std::vector<std::string> list_;
+  std::vector<std::string> spoilt_;
 };
 
-/// Parses the text of a configuration. Problems are recorded, and what could be read is returned.
+/// Parses the text of a configuration. Problems are recorded, and what could be read is returned; for text that is not
+/// YAML that is nothing, and all settings are spoilt.
 ConfigNode parse_yaml(const std::string& text, const std::string& file, Problems& problems);
-/// Parses the file; one that cannot be read is a problem.
+/// Parses the file; one that cannot be read, or holds no map, is a problem that spoils all settings.
 ConfigNode parse_yaml_file(const std::string& path, Problems& problems);
 /// Puts "a.b.c=value" over the tree; the value is YAML.
 void override_node(ConfigNode& root, const std::string& assignment, Problems& problems);
@@ -101,7 +110,7 @@ void merge_node(ConfigNode& base, const ConfigNode& top);
 using Places = std::map<std::string, std::string, std::less<>>;
 
 /// Reads a struct from the tree: unknown keys (with the nearest known one), wrong types and values out of bounds are
-/// problems. Absent keys keep the struct's values.
+/// problems, and spoil the setting that was meant. Absent keys keep the struct's values.
 Places read_fields(const ConfigNode& root, Problems& problems, const std::function<void(FieldVisitor&)>& walk);
 /// The resolved configuration as YAML: every field, in order.
 std::string write_fields(const std::function<void(FieldVisitor&)>& walk);

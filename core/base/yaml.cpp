@@ -132,6 +132,7 @@ class TreeBuilder : public YAML::EventHandler {
 ConfigNode parse_yaml(const std::string& text, const std::string& file, Problems& problems) {
   if (text.size() > kMaxBytes) {
     problems.add(file, fmt::format("{} bytes of YAML; at most {} are read", text.size(), kMaxBytes));
+    problems.spoil("");
     return {};
   }
   TreeBuilder builder(file, problems);
@@ -142,8 +143,10 @@ ConfigNode parse_yaml(const std::string& text, const std::string& file, Problems
     }
   } catch (const YAML::Exception& e) {
     problems.add(fmt::format("{}:{}", file, e.mark.line + 1), "not YAML: " + e.msg);
+    problems.spoil("");
   } catch (const Error& e) {
     problems.add("", e.what());
+    problems.spoil("");
   }
   return builder.take();
 }
@@ -154,10 +157,17 @@ ConfigNode parse_yaml_file(const std::string& path, Problems& problems) {
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!in.is_open() || in.bad()) {
     problems.add(path, "cannot be read; give the path of a YAML file");
+    problems.spoil("");
     return {};
   }
   text.resize(static_cast<std::size_t>(in.gcount()));
-  return parse_yaml(text, path, problems);
+  auto root = parse_yaml(text, path, problems);
+  if (root.kind == ConfigNode::Kind::scalar || root.kind == ConfigNode::Kind::list) {
+    problems.add(root.place, "the file holds a single value or a list; expected a map of settings (KEY: VALUE)");
+    problems.spoil("");
+    return {};
+  }
+  return root;
 }
 
 }  // namespace trireme

@@ -119,6 +119,23 @@ TEST(Config, RefusesWhatYamlMakesAmbiguous) {
   }
 }
 
+TEST(Config, OneProblemEachWithoutWhatFollows) {
+  // What could not be read has no value of its own; the reader does not complain about its absence.
+  EXPECT_EQ(read("seats: 2\n", {"spare=3"}).problems, "--set spare=3: spare is 3; expected a map of settings");
+  EXPECT_EQ(read("seats: 2\n", {"seats=[1"}).problems.find("seats is"), std::string::npos);
+  EXPECT_EQ(read("seats: 2\n", {"seats=[1"}).problems.find("2 problems"), std::string::npos);
+  Problems problems;
+  EXPECT_FALSE(problems.spoilt("a.b"));
+  problems.spoil("a");
+  EXPECT_TRUE(problems.spoilt("a"));
+  EXPECT_TRUE(problems.spoilt("a.b"));
+  EXPECT_TRUE(problems.spoilt("a[0].b"));
+  EXPECT_FALSE(problems.spoilt("ab"));
+  EXPECT_TRUE(problems.empty());
+  problems.spoil("");
+  EXPECT_TRUE(problems.spoilt("ab"));
+}
+
 TEST(Config, BoundsDepthAndSize) {
   EXPECT_NE(read(std::string(100000, '[')).problems, "");
   EXPECT_NE(read("name: " + std::string(2 << 20, 'x')).problems, "");
