@@ -45,6 +45,27 @@ field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^,}\"]*\).*/\1/p" <<<"$2" | head -n 1
 # The accuracy over all questions, in percent.
 accuracy() { sed -n 's/.*"micro":{"accuracy":\([0-9.e-]*\).*/\1/p' <<<"$1" | awk '{printf "%.1f", 100 * $1}'; }
 
+# How far a build is, of the lines that it prints: rewritten on a terminal, every 15 s elsewhere. What is not such a line
+# (a compiler's message) is passed on.
+build_progress() {
+  local line last=$SECONDS at='' open=no
+  while IFS= read -r line; do
+    if [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
+      at="building: $((100 * BASH_REMATCH[1] / BASH_REMATCH[2])) % (${BASH_REMATCH[1]} of ${BASH_REMATCH[2]})"
+      if [ -t 1 ]; then
+        printf '\r%s\033[K' "$at"; open=yes
+      elif [ $((SECONDS - last)) -ge 15 ] || [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]; then
+        printf '%s\n' "$at"; last=$SECONDS
+      fi
+    else
+      [ $open = no ] || printf '\n'
+      open=no
+      printf '%s\n' "$line"
+    fi
+  done
+  [ $open = no ] || printf '\n'
+}
+
 # More ranks than cores must yield to one another; in a container Open MPI may run as root.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
@@ -54,7 +75,7 @@ run() { mpirun -n "$ranks" "$trireme" "$@"; }
 step "Setting up and building"
 bash launch/setup.sh
 cmake --preset release >/dev/null
-cmake --build --preset release --target trireme -j "$(nproc)" | tail -n 1
+cmake --build --preset release --target trireme -j "$(nproc)" 2>&1 | build_progress
 
 if [ -e "$dir" ]; then
   [ -e "$dir/.quickstart" ] || { echo "quickstart: $dir exists and is not from an earlier quickstart; give another --dir" >&2; exit 2; }
