@@ -5,6 +5,8 @@
 #include <boost/program_options/positional_options.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -17,7 +19,17 @@
 namespace trireme {
 namespace po = boost::program_options;
 
-std::optional<po::variables_map> parse_command_line(const CommandLine& line, std::span<const std::string> arguments) {
+namespace {
+
+/// The lines under a message about the command line.
+std::string how_it_looks(const std::string& usage) {
+  return fmt::format("usage: trireme {}\n`trireme {} --help` lists the options", usage,
+                     usage.substr(0, usage.find(' ')));
+}
+
+}  // namespace
+
+std::optional<Arguments> parse_command_line(const CommandLine& line, std::span<const std::string> arguments) {
   po::options_description shown(line.options);
   shown.add_options()("json", "end with one JSON object on stdout, and print nothing else there")("help,h",
                                                                                                   "print this text");
@@ -32,14 +44,15 @@ std::optional<po::variables_map> parse_command_line(const CommandLine& line, std
     }
     positions.add(line.positional[i].c_str(), repeats ? -1 : 1);
   }
-  po::variables_map values;
+  Arguments values;
+  values.usage = line.usage;
+  values.positional = line.positional;
   try {
     const std::vector<std::string> words(arguments.begin(), arguments.end());
     po::store(po::command_line_parser(words).options(all).positional(positions).run(), values);
     po::notify(values);
   } catch (const po::error& e) {
-    fail_usage("{}\nusage: trireme {}\n`trireme {} --help` lists the options", explain(e, shown), line.usage,
-               line.usage.substr(0, line.usage.find(' ')));
+    fail_usage("{}: {}\n{}", line.usage.substr(0, line.usage.find(' ')), explain(e, shown), how_it_looks(line.usage));
   }
   if (values.count("help") != 0) {
     std::ostringstream text;
@@ -61,8 +74,17 @@ std::string explain(const po::error& mistake, const po::options_description& kno
   return near.empty() ? mistake.what() : fmt::format("{}; did you mean '--{}'?", mistake.what(), near);
 }
 
-std::string required(const po::variables_map& values, const std::string& name) {
-  check_usage(values.count(name) != 0, "missing argument: {}", name);
+std::string required(const Arguments& values, const std::string& name) {
+  if (values.count(name) == 0) {
+    auto shown = "--" + name;
+    if (std::find(values.positional.begin(), values.positional.end(), name) != values.positional.end()) {
+      shown = name;
+      std::transform(shown.begin(), shown.end(), shown.begin(),
+                     [](char c) { return static_cast<char>(std::toupper(c)); });
+    }
+    fail_usage("{}: {} is missing\n{}", values.usage.substr(0, values.usage.find(' ')), shown,
+               how_it_looks(values.usage));
+  }
   return values[name].as<std::string>();
 }
 

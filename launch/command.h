@@ -36,16 +36,21 @@ struct CommandLine {
   bool repeat_last = false;
 };
 
+/// What was given on a command line, and how it should look.
+struct Arguments : boost::program_options::variables_map {
+  std::string usage;
+  std::vector<std::string> positional;
+};
+
 /// Parses; a mistake throws Error(usage). Nothing is returned when --help was given, and was printed.
-std::optional<boost::program_options::variables_map> parse_command_line(const CommandLine& line,
-                                                                        std::span<const std::string> arguments);
+std::optional<Arguments> parse_command_line(const CommandLine& line, std::span<const std::string> arguments);
 
 /// What is wrong with a command line; for an unknown option with the nearest of those that there are.
 std::string explain(const boost::program_options::error& mistake,
                     const boost::program_options::options_description& known);
 
-/// The string of a positional argument or option that must be there; otherwise throws Error(usage).
-std::string required(const boost::program_options::variables_map& values, const std::string& name);
+/// The string of a positional argument or option that must be there; otherwise throws Error(usage) with the usage line.
+std::string required(const Arguments& values, const std::string& name);
 
 /// Connects the world and runs `body` in it; an Error ends every rank: reported once, with the rank that met it.
 int run_in_world(const std::function<int(World&)>& body);

@@ -3,6 +3,9 @@
 #include "launch/commands.h"
 
 #include <boost/program_options/value_semantic.hpp>
+#include <fmt/format.h>
+
+#include "core/base/field_list.h"
 
 namespace trireme {
 namespace {
@@ -28,6 +31,15 @@ void add_set_option(boost::program_options::options_description& options) {
 
 std::vector<std::string> set_options(const boost::program_options::variables_map& values) {
   return values.count("set") == 0 ? std::vector<std::string>() : values["set"].as<std::vector<std::string>>();
+}
+
+void print_settings(const std::function<void(FieldVisitor&)>& resolved,
+                    const std::function<void(FieldVisitor&)>& standard, const Places& places, bool json) {
+  if (json) {
+    fmt::print("{}\n", fields_to_json(list_fields(resolved), list_fields(standard), places));
+  } else {
+    fmt::print("{}", describe_fields(resolved));
+  }
 }
 
 }  // namespace trireme

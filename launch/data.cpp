@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "core/base/error.h"
+#include "core/io/atomic_file.h"
 #include "launch/commands.h"
 #include "launch/data_config_fields.h"
 #include "launch/run.h"
@@ -15,31 +16,66 @@
 namespace trireme {
 namespace {
 
-DataConfig read_config(const std::string& path, const std::vector<std::string>& sets) {
-  Problems problems;
-  auto root = parse_yaml_file(path, problems);
-  for (const auto& set : sets) override_node(root, set, problems);
+struct LoadedDataConfig {
   DataConfig config;
-  const auto places = read_fields(root, problems, [&](FieldVisitor& v) { fields(v, config); });
-  const auto require = [&](bool ok, const std::string& key, const std::string& message) {
-    const auto hit = places.find(key);
-    if (!ok) problems.add(hit == places.end() ? path : hit->second, message);
-  };
-  require(!config.out.empty(), "out", "out is empty; expected the folder of the corpus");
-  require(!config.tokenizer.empty(), "tokenizer", "tokenizer is empty; expected a tokenizer.json or tiktoken ranks");
-  require(!config.sources.empty(), "sources", "sources is empty; expected a list of files to read");
-  for (std::size_t i = 0; i < config.sources.size(); ++i) {
-    const auto key = fmt::format("sources[{}]", i);
-    require(!config.sources[i].files.empty(), key + ".files", key + ".files is empty");
+  Places places;
+};
+
+LoadedDataConfig load_config(const std::string& path, const std::vector<std::string>& sets, Problems& problems) {
+  auto root = path.empty() ? ConfigNode{} : parse_yaml_file(path, problems);
+  for (const auto& set : sets) override_node(root, set, problems);
+  LoadedDataConfig loaded;
+  loaded.places = read_fields(root, problems, [&](FieldVisitor& v) { fields(v, loaded.config); });
+  return loaded;
+}
+
+/// Why the kind of a source, or of one of its files by name, is not known; empty when it is.
+std::string kind_problem(const SourceConfig& source) {
+  try {
+    if (!source.kind.empty()) {
+      source_kind(source.kind);
+      return "";
+    }
+    for (const auto& file : source.files) {
+      const auto pattern = file.find_first_of("*?[") != std::string::npos;  // judged when its files are known
+      if (!pattern) guess_source_kind(file);
+    }
+  } catch (const Error& e) {
+    return e.what();
   }
-  problems.raise();
-  return config;
+  return "";
+}
+
+/// What cannot be, as far as the configuration and the names of its files tell.
+void validate(const LoadedDataConfig& loaded, const std::string& path, Problems& problems) {
+  const auto& c = loaded.config;
+  const auto require = [&](bool ok, const std::string& key, const std::string& message) {
+    const auto hit = loaded.places.find(key);
+    if (!ok && !problems.spoilt(key)) problems.add(hit == loaded.places.end() ? path : hit->second, message);
+  };
+  require(!c.out.empty(), "out", "out is empty; expected the folder of the corpus");
+  require(!c.tokenizer.empty(), "tokenizer", "tokenizer is empty; expected a tokenizer.json or tiktoken ranks");
+  require(c.tokenizer.empty() || !missing(c.tokenizer), "tokenizer",
+          fmt::format("the tokenizer {} is missing; `trireme tokenizer train` makes one", c.tokenizer));
+  require(!c.sources.empty(), "sources", "sources is empty; expected a list of files to read");
+  for (std::size_t i = 0; i < c.sources.size(); ++i) {
+    const auto key = fmt::format("sources[{}]", i);
+    require(!c.sources[i].files.empty(), key + ".files", key + ".files is empty");
+    const auto kind = kind_problem(c.sources[i]);
+    require(kind.empty(), key + (c.sources[i].kind.empty() ? ".files" : ".kind"), fmt::format("{}: {}", key, kind));
+  }
 }
 
 /// Rank 0 reads; the others get the same settings as text.
 DataConfig shared_config(World& world, const std::string& path, const std::vector<std::string>& sets) {
   DataConfig config;
-  on_rank_zero(world, [&] { config = read_config(path, sets); });
+  on_rank_zero(world, [&] {
+    Problems problems;
+    const auto loaded = load_config(path, sets, problems);
+    validate(loaded, path, problems);
+    problems.raise();
+    config = loaded.config;
+  });
   const auto walk = [&](FieldVisitor& v) { fields(v, config); };
   auto text = write_fields(walk);
   world.group().host_broadcast(text, 0);
@@ -116,12 +152,18 @@ int data_command(std::span<const std::string> arguments) {
                    boost::program_options::options_description("Options"),
                    {"config"}};
   add_set_option(line.options);
-  line.options.add_options()("describe", "print every setting with its default, and stop");
+  line.options.add_options()(
+      "describe", "print every setting with the value that CONFIG and --set give it, and stop; CONFIG may be left out");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
   if (values->count("describe") != 0) {
-    DataConfig defaults;
-    fmt::print("{}", describe_fields([&](FieldVisitor& v) { fields(v, defaults); }));
+    Problems problems;
+    const auto config = values->count("config") != 0 ? required(*values, "config") : std::string();
+    auto resolved = load_config(config, set_options(*values), problems);
+    problems.raise();
+    DataConfig standard;
+    print_settings([&](FieldVisitor& v) { fields(v, resolved.config); }, [&](FieldVisitor& v) { fields(v, standard); },
+                   resolved.places, values->count("json") != 0);
     return 0;
   }
   const auto path = required(*values, "config");

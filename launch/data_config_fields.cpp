@@ -35,10 +35,10 @@ void fields(FieldVisitor& v, DataConfig& c) {
   v.field("eos", c.eos, "put the tokenizer's EOS after each document");
   v.group("filter", "quality rules", [&] { fields(v, c.filter); });
   v.field("exact_dedup", c.exact_dedup, "keep the first of documents with the same text");
-  v.field("unit_bytes", c.unit_bytes, "of a source file, for one work unit, which becomes one shard", kAtLeastOne);
-  v.field("max_record_bytes", c.max_record_bytes, "a longer record is counted as failed", kAtLeastOne);
+  v.field("unit_bytes", c.unit_bytes, "of a source file, for one work unit, which becomes one shard", {.low = 4096});
+  v.field("max_record_bytes", c.max_record_bytes, "a longer record is counted as failed", {.low = 1024});
   v.field("max_failed_fraction", c.max_failed_fraction, "of a source's records; more is an error", kFraction);
-  v.field("workers", c.workers, "threads of each rank", kAtLeastOne);
+  v.field("workers", c.workers, "threads of each rank", {.low = 1, .high = 1024});
   v.field("overwrite", c.overwrite, "replace a corpus that came from other settings");
 }
 

@@ -2,6 +2,7 @@
 // Finds the command and reports what ended it.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -55,7 +56,10 @@ bool first_rank_tells(const trireme::Error& error) {
 
 int main(int argc, char** argv) {
   try {
-    return run({argv + 1, argv + argc});
+    const int code = run({argv + 1, argv + argc});
+    // What is still in the buffer may not fit on the disk that standard output goes to.
+    if (std::fflush(stdout) != 0) trireme::fail("{}", trireme::with_errno("cannot write to standard output", errno));
+    return code;
   } catch (const std::exception& problem) {
     const auto e = trireme::explained(problem);
     if (e.what()[0] != '\0' && !first_rank_tells(e)) fmt::print(stderr, "trireme: {}\n", e.what());

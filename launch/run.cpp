@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <map>
 #include <set>
-#include <sstream>
 #include <thread>
 
 #include "core/base/error.h"
@@ -27,13 +26,6 @@ int threads_per_rank(const World& world, std::int64_t wanted) {
 }
 
 ParamTable table_of(const Architecture& architecture) { return Model(architecture).params(); }
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
 
 /// The data is there and long enough. It decides the vocabulary when the model leaves it open, and must fit into it
 /// otherwise.
@@ -149,10 +141,11 @@ LoaderConfig loader_config(const RunConfig& config, Split split) {
   return loader;
 }
 
-RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments) {
+RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments,
+                            const Problems& found) {
   std::string text;
   on_rank_zero(world, [&] {
-    Problems problems;
+    auto problems = found;
     auto loaded = load_run_config(path, assignments, problems);
     validate(loaded, world.size(), problems);
     problems.raise();
@@ -211,14 +204,8 @@ std::unique_ptr<FolderLock> claim_run_folder(const RunConfig& config) {
   if (fs::exists(path)) {
     const auto before = parse_resolved(read_file(path, std::uint64_t{1} << 20U), path);
     if (hash_of(before) != hash_of(config)) {
-      std::string differences;
-      const auto was = lines_of(what_fixes_the_result(before));
-      const auto is = lines_of(what_fixes_the_result(config));
-      for (std::size_t i = 0; i < std::min(was.size(), is.size()); ++i) {
-        if (was[i] != is[i]) differences += fmt::format("\n  was {:<40} now {}", was[i], is[i]);
-      }
-      fail_usage("{} holds a run with other settings; choose another run.dir, or give back:{}", config.run.dir,
-                 differences);
+      fail_usage("{} holds a run with other settings; choose another run.dir, or give these back:\n  {}",
+                 config.run.dir, fmt::join(differences(before, config), "\n  "));
     }
   }
   write_file_atomic(path, to_yaml(config));

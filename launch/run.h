@@ -45,8 +45,9 @@ std::vector<std::string> mesh_table(const World& world, const MeshShape& mesh, c
 std::string padding_note(const Architecture& a, std::int64_t tensor);
 
 /// Reads and validates on rank 0 (all problems at once, before a device is touched), resolves what the data decides
-/// (the vocabulary), and gives every rank the same settings.
-RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments);
+/// (the vocabulary), and gives every rank the same settings. `found` are problems met before, told with the others.
+RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments,
+                            const Problems& found = {});
 
 /// The loader's settings of a run.
 LoaderConfig loader_config(const RunConfig& config, Split split);

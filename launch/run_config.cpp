@@ -2,9 +2,12 @@
 #include "launch/run_config.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 
 #include "core/base/error.h"
+#include "core/base/field_list.h"
 #include "core/io/checksum.h"
 
 namespace trireme {
@@ -46,7 +49,7 @@ void fields(FieldVisitor& v, OptimizerConfig& c) {
 
 void train_fields(FieldVisitor& v, TrainerConfig& c) {
   v.field("steps", c.steps, "updates in the whole run", kAtLeastOne);
-  v.field("sequence", c.sequence, "tokens per sample (T)", kAtLeastOne);
+  v.field("sequence", c.sequence, "tokens per sample (T); 0: the model's context, at most 1024", kNotNegative);
   v.field("global_batch", c.global_batch, "samples per update, over all ranks", kAtLeastOne);
   v.field("micro_batch", c.micro_batch, "samples per forward pass of one rank (B)", kAtLeastOne);
   auto seed = static_cast<std::int64_t>(c.seed);
@@ -54,8 +57,6 @@ void train_fields(FieldVisitor& v, TrainerConfig& c) {
   c.seed = static_cast<std::uint64_t>(seed);
   v.field("head_rows", c.head_rows, "rows whose logits exist at a time", kAtLeastOne);
 }
-
-const Architecture kDefaults;
 
 }  // namespace
 
@@ -123,17 +124,50 @@ void fields(FieldVisitor& v, RunConfig& c) {
   });
 }
 
-std::string configs_folder() {
+std::vector<std::string> configs_places() {
   namespace fs = std::filesystem;
+  if (const char* given = std::getenv("TRIREME_CONFIGS"); given != nullptr && *given != '\0') return {given};
+  std::vector<std::string> places;
   std::error_code ignored;
   auto folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  for (int level = 0; level < 4 && !folder.empty(); ++level, folder = folder.parent_path()) {
-    if (fs::is_directory(folder / "configs" / "models", ignored)) return folder / "configs";
+  for (int level = 0; level < 4 && folder.has_relative_path(); ++level, folder = folder.parent_path()) {
+    places.push_back(folder / "configs");
   }
-  return "configs";
+  places.emplace_back("configs");
+  return places;
+}
+
+std::string configs_folder() {
+  namespace fs = std::filesystem;
+  const auto places = configs_places();
+  std::error_code ignored;
+  const auto hit = std::find_if(places.begin(), places.end(),
+                                [&](const std::string& p) { return fs::is_directory(p + "/models", ignored); });
+  return hit == places.end() ? places.back() : *hit;
 }
 
 namespace {
+
+/// Why there is no preset of this name: the nearest one, or where presets were looked for.
+std::string no_preset(const std::string& name, const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  if (name.find('/') != std::string::npos) return fmt::format("no model preset at {}: no such file", name);
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem());
+  }
+  if (names.empty()) {
+    return fmt::format(
+        "no model preset '{}': no presets (models/*.yaml) in {}; set TRIREME_CONFIGS to the folder configs/ of the "
+        "sources, or model.preset to the path of a preset",
+        name, fmt::join(configs_places(), ", "));
+  }
+  std::sort(names.begin(), names.end());
+  const auto near = nearest(name, names);
+  return near.empty() ? fmt::format("no model preset '{}'; there are {}", name, fmt::join(names, ", "))
+                      : fmt::format("no model preset '{}'; did you mean '{}'?", name, near);
+}
 
 /// The tree of a preset's architecture; empty when there is none of that name, which is a problem.
 ConfigNode load_preset(const std::string& name, const std::string& place, Problems& problems) {
@@ -142,12 +176,8 @@ ConfigNode load_preset(const std::string& name, const std::string& place, Proble
   const auto path = name.find('/') != std::string::npos ? fs::path(name) : folder / (name + ".yaml");
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) names.push_back(entry.path().stem());
-    std::sort(names.begin(), names.end());
-    const auto near = nearest(name, names);
-    problems.add(place, near.empty() ? fmt::format("no model preset '{}'; there are {}", name, fmt::join(names, ", "))
-                                     : fmt::format("no model preset '{}'; did you mean '{}'?", name, near));
+    problems.add(place, no_preset(name, folder));
+    problems.spoil("model");
     return {};
   }
   auto node = parse_yaml_file(path, problems);
@@ -160,6 +190,22 @@ ConfigNode load_preset(const std::string& name, const std::string& place, Proble
   return node;
 }
 
+/// Puts the preset that the tree names, or else `standard`, under the tree's settings of the model.
+void add_preset(ConfigNode& root, const std::string& standard, const std::string& path, Problems& problems) {
+  const auto* model = root.find("model");
+  const auto* preset = model == nullptr ? nullptr : model->find("preset");
+  if (preset != nullptr && preset->kind != ConfigNode::Kind::scalar) return problems.spoil("model");
+  auto base =
+      load_preset(preset != nullptr ? preset->text : standard, preset != nullptr ? preset->place : path, problems);
+  if (base.kind != ConfigNode::Kind::map) return;
+  if (model != nullptr) merge_node(base, *model);
+  ConfigNode top;
+  top.kind = ConfigNode::Kind::map;
+  top.keys = {"model"};
+  top.items = {std::move(base)};
+  merge_node(root, top);
+}
+
 }  // namespace
 
 LoadedRunConfig load_run_config(const std::string& path, std::span<const std::string> assignments, Problems& problems) {
@@ -167,19 +213,10 @@ LoadedRunConfig load_run_config(const std::string& path, std::span<const std::st
   if (root.kind == ConfigNode::Kind::null) root.kind = ConfigNode::Kind::map;
   for (const auto& assignment : assignments) override_node(root, assignment, problems);
   LoadedRunConfig loaded;
-  const auto* model = root.find("model");
-  const auto* preset = model == nullptr ? nullptr : model->find("preset");
-  const auto name = preset != nullptr ? preset->text : loaded.config.model.preset;
-  auto base = load_preset(name, preset != nullptr ? preset->place : path, problems);
-  if (base.kind == ConfigNode::Kind::map) {
-    if (model != nullptr) merge_node(base, *model);
-    ConfigNode top;
-    top.kind = ConfigNode::Kind::map;
-    top.keys = {"model"};
-    top.items = {std::move(base)};
-    merge_node(root, top);
-  }
+  add_preset(root, loaded.config.model.preset, path, problems);
   loaded.places = read_fields(root, problems, [&](FieldVisitor& v) { fields(v, loaded.config); });
+  auto& sequence = loaded.config.train.sequence;
+  if (sequence == 0) sequence = std::min(loaded.config.model.architecture.context, kLongestDefault);
   return loaded;
 }
 
@@ -227,57 +264,61 @@ std::string tensor_problem(const Architecture& a, std::int64_t tensor) {
 void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems) {
   auto& c = loaded.config;
   const auto& a = c.model.architecture;
-  const auto place = [&](const std::string& path) {
-    const auto hit = loaded.places.find(path);
-    return hit == loaded.places.end() ? "default" : hit->second;
-  };
-  const auto require = [&](bool ok, const std::string& path, const std::string& message) {
-    if (!ok) problems.add(place(path), message);
+  // The first of the settings that a rule speaks of is where its message points to.
+  const auto require = [&](bool ok, std::initializer_list<std::string_view> settings, const std::string& message) {
+    const auto spoilt = [&](std::string_view path) { return problems.spoilt(path); };
+    if (ok || std::any_of(settings.begin(), settings.end(), spoilt)) return;
+    const auto hit = loaded.places.find(*settings.begin());
+    problems.add(hit == loaded.places.end() ? "default" : hit->second, message);
   };
   const auto divides = [](std::int64_t part, std::int64_t whole) { return part > 0 && whole % part == 0; };
 
-  require(divides(a.kv_heads, a.heads), "model.kv_heads",
+  require(divides(a.kv_heads, a.heads), {"model.kv_heads", "model.heads"},
           fmt::format("model.kv_heads = {} does not divide model.heads = {}", a.kv_heads, a.heads));
-  require(a.family == Family::llama || a.kv_heads == a.heads, "model.kv_heads",
+  require(a.family == Family::llama || a.kv_heads == a.heads, {"model.kv_heads", "model.heads", "model.family"},
           fmt::format("model.kv_heads = {} with model.family gpt2; expected model.heads = {}", a.kv_heads, a.heads));
-  require(a.family == Family::gpt2 || a.head_size % 2 == 0, "model.head_size",
+  require(a.family == Family::gpt2 || a.head_size % 2 == 0, {"model.head_size", "model.family"},
           fmt::format("model.head_size = {} is odd; rotary positions turn pairs", a.head_size));
-  require(a.family == Family::llama || a.tied, "model.tied",
+  require(a.family == Family::llama || a.tied, {"model.tied", "model.family"},
           "model.tied = false with model.family gpt2, whose head is tied");
-  require(c.train.sequence <= a.context, "train.sequence",
+  require(c.train.sequence <= a.context, {"train.sequence", "model.context"},
           fmt::format("train.sequence = {} is longer than model.context = {}", c.train.sequence, a.context));
   const auto mesh_problem = resolve_mesh(c.mesh, ranks);
-  const std::string axes[] = {"mesh.replica", "mesh.shard", "mesh.tensor"};
+  const std::string_view axes[] = {"mesh.replica", "mesh.shard", "mesh.tensor"};
   const auto* given =
       std::find_if(std::begin(axes), std::end(axes), [&](const auto& axis) { return loaded.places.contains(axis); });
-  require(mesh_problem.empty(), given == std::end(axes) ? axes[0] : *given, mesh_problem);
+  require(mesh_problem.empty(),
+          {given == std::end(axes) ? axes[0] : *given, "mesh.replica", "mesh.shard", "mesh.tensor"}, mesh_problem);
   if (const auto problem = tensor_problem(a, c.mesh.tensor); !problem.empty()) {
     std::vector<std::int64_t> possible;
     for (std::int64_t t = 1; t <= ranks; ++t) {
       if (divides(t, ranks) && tensor_problem(a, t).empty()) possible.push_back(t);
     }
-    require(false, "mesh.tensor",
+    require(false, {"mesh.tensor", "model.heads", "model.kv_heads", "model.feed_forward", "mesh.replica", "mesh.shard"},
             fmt::format("mesh.tensor = {}: {}; possible on {} ranks: {}", c.mesh.tensor, problem, ranks,
                         fmt::join(possible, " ")));
   }
-  require(divides(c.mesh.tensor, c.train.micro_batch * c.train.sequence), "mesh.tensor",
+  require(divides(c.mesh.tensor, c.train.micro_batch * c.train.sequence),
+          {"mesh.tensor", "train.micro_batch", "train.sequence", "mesh.replica", "mesh.shard"},
           fmt::format("mesh.tensor = {} does not divide train.micro_batch * train.sequence = {} * {} tokens, which the "
                       "axis splits",
                       c.mesh.tensor, c.train.micro_batch, c.train.sequence));
   const auto per_pass = c.train.micro_batch * c.mesh.data();
-  require(divides(per_pass, c.train.global_batch), "train.global_batch",
+  require(divides(per_pass, c.train.global_batch),
+          {"train.global_batch", "train.micro_batch", "mesh.replica", "mesh.shard", "mesh.tensor"},
           fmt::format("train.global_batch = {} is not a multiple of train.micro_batch * data-parallel ranks = {} * {}",
                       c.train.global_batch, c.train.micro_batch, c.mesh.data()));
-  require(c.optimizer.schedule.warmup_steps <= c.train.steps, "optimizer.schedule.warmup_steps",
+  require(c.optimizer.schedule.warmup_steps <= c.train.steps, {"optimizer.schedule.warmup_steps", "train.steps"},
           fmt::format("optimizer.schedule.warmup_steps = {} is more than train.steps = {}",
                       c.optimizer.schedule.warmup_steps, c.train.steps));
-  require(c.optimizer.beta1 < 1 && c.optimizer.beta2 < 1, c.optimizer.beta1 < 1 ? "optimizer.beta2" : "optimizer.beta1",
+  require(c.optimizer.beta1 < 1 && c.optimizer.beta2 < 1,
+          {c.optimizer.beta1 < 1 ? "optimizer.beta2" : "optimizer.beta1", "optimizer.beta1", "optimizer.beta2"},
           fmt::format("optimizer.beta1 = {} and beta2 = {} must be below 1", c.optimizer.beta1, c.optimizer.beta2));
-  require(!c.data.shards.empty(), "data.shards", "data.shards is empty; expected folders that `trireme data` wrote");
-  require(c.data.weights.empty() || c.data.weights.size() == c.data.shards.size(), "data.weights",
+  require(!c.data.shards.empty(), {"data.shards"}, "data.shards is empty; expected folders that `trireme data` wrote");
+  require(c.data.weights.empty() || c.data.weights.size() == c.data.shards.size(), {"data.weights", "data.shards"},
           fmt::format("data.weights has {} numbers for {} folders in data.shards", c.data.weights.size(),
                       c.data.shards.size()));
-  require(c.data.validation < 1, "data.validation", "data.validation = 1 leaves nothing to train on");
+  require(c.data.validation < 1, {"data.validation"}, "data.validation = 1 leaves nothing to train on");
 }
 
 std::string to_yaml(const RunConfig& config) {
@@ -285,7 +326,10 @@ std::string to_yaml(const RunConfig& config) {
   return write_fields([&](FieldVisitor& v) { fields(v, copy); });
 }
 
-std::string what_fixes_the_result(const RunConfig& config) {
+namespace {
+
+/// The configuration with everything at its default that does not fix the result.
+RunConfig decisive(const RunConfig& config) {
   auto copy = config;
   const RunConfig defaults;
   copy.run = defaults.run;
@@ -297,9 +341,33 @@ std::string what_fixes_the_result(const RunConfig& config) {
   copy.mesh = defaults.mesh;
   copy.sharding = defaults.sharding;
   copy.train.micro_batch = defaults.train.micro_batch;
-  return to_yaml(copy);
+  return copy;
 }
 
+}  // namespace
+
+std::string what_fixes_the_result(const RunConfig& config) { return to_yaml(decisive(config)); }
+
 std::string hash_of(const RunConfig& config) { return hex(xxh3_64(what_fixes_the_result(config))); }
+
+std::vector<std::string> differences(const RunConfig& before, const RunConfig& now) {
+  auto old_values = decisive(before);
+  auto new_values = decisive(now);
+  const auto was = list_fields([&](FieldVisitor& v) { fields(v, old_values); });
+  const auto is = list_fields([&](FieldVisitor& v) { fields(v, new_values); });
+  // A struct without lists of structs has the same fields, whatever their values.
+  std::vector<std::size_t> different;
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < was.size(); ++i) {
+    if (was[i].value == is[i].value) continue;
+    different.push_back(i);
+    longest = std::max(longest, was[i].name.size());
+  }
+  std::vector<std::string> lines;
+  for (const auto i : different) {
+    lines.push_back(fmt::format("{:<{}} was {}, now {}", was[i].name + ":", longest + 1, was[i].value, is[i].value));
+  }
+  return lines;
+}
 
 }  // namespace trireme

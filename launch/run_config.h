@@ -15,6 +15,9 @@
 
 namespace trireme {
 
+/// The longest sequence that train.sequence: 0 becomes.
+inline constexpr std::int64_t kLongestDefault = 1024;
+
 struct RunConfig {
   struct {
     std::string dir = "runs/run";
@@ -23,7 +26,7 @@ struct RunConfig {
     std::string preset = "tiny_gpt2";
     Architecture architecture;
   } model;
-  TrainerConfig train;
+  TrainerConfig train{.sequence = 0};  // 0: as long as the model's context allows, at most kLongestDefault
   OptimizerConfig optimizer;
   MeshShape mesh{.replica = 0, .shard = 1, .tensor = 1};  // 0: what the others leave of the world
   struct {
@@ -65,14 +68,15 @@ struct LoadedRunConfig {
   Places places;
 };
 
-/// Reads the file (none when `path` is empty), puts --set assignments over it and the preset under its model settings.
-/// Whatever is wrong is added to problems.
+/// Reads the file (none when `path` is empty), puts --set assignments over it and the preset under its model settings,
+/// and resolves train.sequence. Whatever is wrong is added to problems.
 LoadedRunConfig load_run_config(const std::string& path, std::span<const std::string> assignments, Problems& problems);
 /// Gives the axis that is left open (0) what the others leave of `ranks`; says what is wrong, or nothing.
 std::string resolve_mesh(MeshShape& mesh, std::int64_t ranks);
 /// Why a tensor axis of so many ranks cannot split this model's heads; nothing where it can.
 std::string tensor_problem(const Architecture& a, std::int64_t tensor);
-/// What cannot be true for this world size: mesh, batch sizes, heads, schedule. Needs no device and no data.
+/// What cannot be true for this world size: mesh, batch sizes, heads, schedule. Needs no device and no data. Says
+/// nothing of settings that a problem has spoilt.
 void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems);
 /// The resolved configuration as YAML.
 std::string to_yaml(const RunConfig& config);
@@ -81,7 +85,12 @@ std::string to_yaml(const RunConfig& config);
 std::string what_fixes_the_result(const RunConfig& config);
 /// Hash of these settings.
 std::string hash_of(const RunConfig& config);
-/// The folder configs/ that belongs to this binary: beside the installation or at the root of the sources.
+/// Those of these settings in which two runs differ, a line each: "optimizer.lr: was 0.001, now 0.1", aligned.
+std::vector<std::string> differences(const RunConfig& before, const RunConfig& now);
+/// Where configs/ is looked for: $TRIREME_CONFIGS alone when that is set; else beside the binary and in the folders
+/// above it, then in the current folder.
+std::vector<std::string> configs_places();
+/// The first of these places with presets in it; the last one when none has.
 std::string configs_folder();
 
 }  // namespace trireme

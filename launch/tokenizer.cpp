@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <limits>
 #include <sstream>
 #include <thread>
 
@@ -44,18 +45,24 @@ options::options_description described_options() {
   add("special", "encode: text that spells a special token becomes that token");
   add("input", options::value<std::vector<std::string>>()->multitoken(), "train: files or directories of them");
   add("kind", options::value<std::string>(), "train: wet, warc, wiki, jsonl or text; told from each file's name");
-  add("vocab", options::value<std::uint32_t>(), "train: tokens in all, special ones and the 256 bytes included");
+  add("vocab", options::value<std::int64_t>(), "train: tokens in all, special ones and the 256 bytes included");
   add("out", options::value<std::string>(), "train: the tokenizer.json to write");
   add("specials", options::value<std::vector<std::string>>()->multitoken(),
       "train: special tokens, ids from 0 (<|endoftext|>)");
-  add("min-count", options::value<std::uint64_t>()->default_value(2), "train: rarer pairs are not merged");
+  add("min-count", options::value<std::int64_t>()->default_value(2), "train: rarer pairs are not merged");
   add("threads", options::value<int>()->default_value(0), "train: 0 takes as many as there are cores");
   return all;
 }
 
 const std::string& required(const options::variables_map& given, const char* name) {
-  check_usage(given.count(name) == 1, "trireme tokenizer: --{} is missing", name);
+  check_usage(given.count(name) == 1, "tokenizer: --{} is missing\nusage:\n{}", name, kUsage);
   return given[name].as<std::string>();
+}
+
+std::int64_t bounded(const options::variables_map& given, const char* name, std::int64_t low, std::int64_t high) {
+  const auto value = given[name].as<std::int64_t>();
+  check_usage(value >= low && value <= high, "--{} {}: expected {} to {}", name, value, low, high);
+  return value;
 }
 
 std::optional<Pattern> given_pattern(const options::variables_map& given) {
@@ -70,7 +77,11 @@ std::optional<Pattern> given_pattern(const options::variables_map& given) {
 constexpr std::uint64_t kLargestText = std::uint64_t{2} << 30;
 
 std::string given_input(const options::variables_map& given) {
-  if (given.count("file") == 1) return read_file(given["file"].as<std::string>(), kLargestText);
+  if (given.count("file") == 1) {
+    const auto& file = given["file"].as<std::string>();
+    check_usage(!missing(file), "--file {}: there is no such file", file);
+    return read_file(file, kLargestText);
+  }
   std::string content((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
   check(!std::cin.bad(), "cannot read standard input");
   return content;
@@ -79,6 +90,10 @@ std::string given_input(const options::variables_map& given) {
 /// The files that --input names, those of directories by name, without hidden ones.
 std::vector<std::string> input_files(const std::vector<std::string>& inputs) {
   std::vector<std::string> files;
+  std::vector<std::string> lost;
+  std::copy_if(inputs.begin(), inputs.end(), std::back_inserter(lost), missing);
+  check_usage(lost.empty(), "--input: {} missing: {}", lost.size() == 1 ? "a file is" : "files are",
+              fmt::join(lost, ", "));
   for (const std::string& input : inputs) {
     if (!std::filesystem::is_directory(input)) {
       files.push_back(input);
@@ -93,19 +108,23 @@ std::vector<std::string> input_files(const std::vector<std::string>& inputs) {
     std::sort(inside.begin(), inside.end());
     files.insert(files.end(), inside.begin(), inside.end());
   }
-  check(!files.empty(), "--input: no files in {}", fmt::join(inputs, " "));
+  check_usage(!files.empty(), "--input: no files in {}", fmt::join(inputs, " "));
   return files;
 }
 
 int train(const options::variables_map& given) {
-  check_usage(given.count("input") > 0, "trireme tokenizer train: --input is missing");
-  check_usage(given.count("vocab") > 0, "trireme tokenizer train: --vocab is missing");
+  for (const char* name : {"input", "vocab"}) {
+    check_usage(given.count(name) > 0, "tokenizer train: --{} is missing\nusage:\n{}", name, kUsage);
+  }
   const std::string& out = required(given, "out");
   BpeTraining training;
   training.pattern = given_pattern(given).value_or(Pattern::gpt2);
-  training.vocab_size = given["vocab"].as<std::uint32_t>();
-  training.min_count = given["min-count"].as<std::uint64_t>();
   if (given.count("specials") > 0) training.specials = given["specials"].as<std::vector<std::string>>();
+  training.vocab_size =
+      static_cast<std::uint32_t>(bounded(given, "vocab", 256 + static_cast<std::int64_t>(training.specials.size()),
+                                         std::numeric_limits<std::int32_t>::max()));
+  training.min_count =
+      static_cast<std::uint64_t>(bounded(given, "min-count", 1, std::numeric_limits<std::int64_t>::max()));
   std::optional<SourceKind> kind;
   if (given.count("kind") > 0) kind = source_kind(given["kind"].as<std::string>());
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -224,12 +243,13 @@ int tokenizer_command(std::span<const std::string> args) {
     const std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
     options::store(options::command_line_parser(rest).options(all).run(), given);
   } catch (const options::error& error) {
-    fail_usage("trireme tokenizer {}: {}", action, explain(error, all));
+    fail_usage("tokenizer {}: {}\nusage:\n{}", action, explain(error, all), kUsage);
   }
+  check_usage(!action.empty(), "tokenizer: what to do is missing\nusage:\n{}", kUsage);
   if (action == "train") return train(given);
   if (action == "encode") return encode(given);
   if (action == "decode") return decode(given);
-  check_usage(action == "inspect", "trireme tokenizer {}: expected train, encode, decode or inspect", action);
+  check_usage(action == "inspect", "tokenizer {}: expected train, encode, decode or inspect", action);
   return inspect(given);
 }
 

@@ -85,6 +85,7 @@ class TrainingRun {
       }
     }
     tell(trainer_.flush());
+    if (world_.rank() == 0) note(last_line());
     return ExitCode::done;
   }
 
@@ -103,6 +104,18 @@ class TrainingRun {
   }
 
  private:
+  /// What the run came to, and what to do with it.
+  std::string last_line() const {
+    const auto curve = read_loss_curve(fs::path(config_.run.dir) / "metrics.jsonl");
+    std::string losses;
+    if (!curve.training.empty()) losses += fmt::format(", loss {:.4f}", curve.training.back().loss);
+    if (!curve.validation.empty()) losses += fmt::format(", validation loss {:.4f}", curve.validation.back().loss);
+    return fmt::format(
+        "done: {} steps, {} tokens{}; the run is in {}; next: trireme inspect {}, or an exam: trireme "
+        "eval {} --data FOLDER",
+        trainer_.state().step, trainer_.state().tokens, losses, config_.run.dir, config_.run.dir, config_.run.dir);
+  }
+
   static bool due(std::int64_t every, std::int64_t step) { return every > 0 && step % every == 0; }
 
   void note(const std::string& message) {
@@ -206,12 +219,28 @@ class TrainingRun {
   std::optional<double> validation_loss_;
 };
 
+/// --describe: the settings that `path` and `sets` come to; without a file, those of the preset alone.
+int describe_run(const std::string& path, const std::vector<std::string>& sets, bool json) {
+  Problems problems;
+  auto resolved = load_run_config(path, sets, problems);
+  problems.raise();
+  const std::vector<std::string> preset = {"model.preset=" + resolved.config.model.preset};
+  auto standard = load_run_config("", preset, problems);
+  problems.raise();
+  if (!json)
+    fmt::print("# model: the preset {} and what replaces it; --json says where each value is from\n",
+               resolved.config.model.preset);
+  print_settings([&](FieldVisitor& v) { fields(v, resolved.config); },
+                 [&](FieldVisitor& v) { fields(v, standard.config); }, resolved.places, json);
+  return 0;
+}
+
 }  // namespace
 
 int train_command(std::span<const std::string> arguments) {
   namespace po = boost::program_options;
   CommandLine line{
-      "train CONFIG [--set KEY=VALUE ...]",
+      "train CONFIG [--set KEY=VALUE ...] [--resume auto|strict|STEP|never]",
       "Trains the model that CONFIG describes. The same command again resumes from the newest checkpoint, on "
       "any number of ranks. USR1 saves and leaves with exit code 75.",
       po::options_description("Options"),
@@ -222,23 +251,30 @@ int train_command(std::span<const std::string> arguments) {
       "auto: the newest checkpoint that can be read; strict: the newest, or fail; STEP: that one; "
       "never: from the beginning; checkpoints that are there move to quarantine/")(
       "stop-at", po::value<std::int64_t>()->default_value(0), "save and leave with exit code 75 after this step")(
-      "describe", "print every setting with its default, and stop");
+      "describe",
+      "print every setting with the value that CONFIG, --set and the preset give it, and stop; CONFIG may be "
+      "left out");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
   if (values->count("describe") != 0) {
-    RunConfig defaults;
-    fmt::print("{}", describe_fields([&](FieldVisitor& v) { fields(v, defaults); }));
-    return 0;
+    const auto config = values->count("config") != 0 ? required(*values, "config") : std::string();
+    return describe_run(config, set_options(*values), values->count("json") != 0);
   }
   TrainOptions options;
   options.config = required(*values, "config");
   options.sets = set_options(*values);
-  options.resume = ResumePolicy::parse(required(*values, "resume"));
   options.stop_at = (*values)["stop-at"].as<std::int64_t>();
+  Problems found;  // told together with those of the configuration
+  try {
+    options.resume = ResumePolicy::parse(required(*values, "resume"));
+  } catch (const Error& e) {
+    found.add("", e.what());
+  }
+  if (options.stop_at < 0) found.add("", fmt::format("--stop-at {}; expected a step, or 0 for none", options.stop_at));
   options.json = values->count("json") != 0;
   listen_for_stop();
   return run_in_world([&](World& world) {
-    const auto config = shared_run_config(world, options.config, options.sets);
+    const auto config = shared_run_config(world, options.config, options.sets, found);
     std::unique_ptr<FolderLock> lock;  // of rank 0, until the run ends
     on_rank_zero(world, [&] {
       lock = claim_run_folder(config);

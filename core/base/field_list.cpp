@@ -21,6 +21,13 @@ class Lister : public FieldVisitor {
   void field(std::string_view key, std::int64_t& value, std::string_view doc, Bounds bounds) override {
     add(key, "integer", value, doc).bounds = bounds;
   }
+  void count_or_auto(std::string_view key, std::int64_t& value, std::string_view doc) override {
+    auto& entry = add(key, "integer or auto", value, doc);
+    entry.bounds = kAtLeastOne;
+    if (value != 0) return;
+    entry.value = "auto";
+    entry.json = "\"auto\"";
+  }
   void field(std::string_view key, double& value, std::string_view doc, Bounds bounds) override {
     add(key, "number", value, doc).bounds = bounds;
   }

@@ -11,8 +11,9 @@
 namespace trireme {
 
 struct FieldEntry {
-  std::string name;   // dotted: "optimizer.lr", "sources[0].files"
-  std::string type;   // "boolean", "integer", "number", "text", "list of texts", "list of numbers" or "choice"
+  std::string name;  // dotted: "optimizer.lr", "sources[0].files"
+  std::string type;  // "boolean", "integer", "integer or auto", "number", "text", "list of texts", "list of numbers" or
+                     // "choice"
   std::string value;  // as YAML
   std::string json;   // the value as JSON
   std::string doc;

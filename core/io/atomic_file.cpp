@@ -115,6 +115,11 @@ void FileDescriptor::close() {
   }
 }
 
+bool missing(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 std::uint64_t free_bytes(const std::string& path) {
   std::string place = path;
   struct statvfs status {};

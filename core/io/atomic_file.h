@@ -58,6 +58,9 @@ class FileDescriptor {
 
 /// Bytes free to this user on the file system that holds `path` (or its nearest existing parent); of one that does not
 /// say how large it is, the largest number.
+/// True when nothing is called `path`; false also when that cannot be known (a denied permission).
+bool missing(const std::string& path);
+/// Bytes free to this user on the file system that holds `path` (or its nearest existing parent).
 std::uint64_t free_bytes(const std::string& path);
 /// fsync of a directory: names created, renamed or removed in it survive a power failure.
 void sync_directory(const std::string& path);

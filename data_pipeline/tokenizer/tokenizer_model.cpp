@@ -63,6 +63,7 @@ void check_token_id(std::uint64_t id, std::size_t count, std::string_view path, 
 }
 
 std::string read_tokenizer_file(const std::string& path, std::size_t limit) {
+  check_usage(!missing(path), "the tokenizer {} is missing; expected a tokenizer.json or a tiktoken rank file", path);
   // Only regular files end; opening a named pipe here would wait for its writer.
   { const FileDescriptor regular = FileDescriptor::open_read(path); }
   const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), gzclose);

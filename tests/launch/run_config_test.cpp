@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -85,6 +86,70 @@ TEST(RunConfig, AllThatCannotBeIsSaidAtOnceWithItsPlace) {
             "  x.yaml:7: train.global_batch = 7 is not a multiple of train.micro_batch * data-parallel ranks = 2 * 3\n"
             "  x.yaml:12: optimizer.beta1 = 0.9 and beta2 = 1 must be below 1\n"
             "  x.yaml:15: data.weights has 1 numbers for 2 folders in data.shards");
+}
+
+TEST(RunConfig, WhatOnlyFollowsFromAnotherProblemIsNotSaid) {
+  // The values that these would be held against are defaults that nobody asked for.
+  EXPECT_EQ(load("train: 3\noptimizer: {schedule: {warmup_steps: 5000}}\ndata: {shards: [x]}\n", 3).problems,
+            "x.yaml:1: train is 3; expected a map of settings");
+  EXPECT_EQ(load("train: {global_batch: many}\ndata: {shards: [x]}\n", 3).problems,
+            "x.yaml:1: train.global_batch is many; expected a whole number, without quotes, underscores or leading "
+            "zeros");
+  EXPECT_EQ(load("train: {steps: 10, warmup: 3}\n[\n", 3).problems.find("problems in"), std::string::npos);
+  EXPECT_NE(load("train: {steps: 10}\n]\n", 3).problems.find("x.yaml:2: not YAML"), std::string::npos);
+  EXPECT_EQ(load("hello\n").problems,
+            "x.yaml:1: the file holds a single value or a list; expected a map of settings (KEY: VALUE)");
+  EXPECT_EQ(load("model: 3\ntrain: {sequence: 4000}\ndata: {shards: [x]}\n").problems,
+            "x.yaml:1: model is 3; expected a map of settings");
+  EXPECT_EQ(load("model: {preset: [a]}\ntrain: {sequence: 4000}\ndata: {shards: [x]}\n").problems,
+            "x.yaml:1: model.preset is a list; expected a single value");
+  EXPECT_EQ(load("model: {preset: tiny_gtp2}\ntrain: {sequence: 4000}\ndata: {shards: [x]}\n").problems,
+            "x.yaml:1: no model preset 'tiny_gtp2'; did you mean 'tiny_gpt2'?");
+  // A misspelt name: what was meant by it is not at its default.
+  EXPECT_EQ(load("train: {global_bach: 9}\ndata: {shards: [x]}\n", 3).problems,
+            "x.yaml:1: unknown setting 'train.global_bach'; did you mean 'train.global_batch'?");
+  // What does not follow is said.
+  const auto both = load("train: {micro_batch: x}\ndata: {shards: [x], validation: 1}\n", 3).problems;
+  EXPECT_NE(both.find("2 problems"), std::string::npos) << both;
+  EXPECT_NE(both.find("data.validation = 1 leaves nothing"), std::string::npos) << both;
+}
+
+TEST(RunConfig, TheSequenceFollowsTheModelsContext) {
+  EXPECT_EQ(load("model: {preset: tiny_gpt2}\ndata: {shards: [x]}\n").config.train.sequence, 256);
+  EXPECT_EQ(load("model: {preset: tiny_gpt2, context: 100}\ndata: {shards: [x]}\n").config.train.sequence, 100);
+  EXPECT_EQ(load("model: {preset: llama31_8b}\ndata: {shards: [x]}\n").config.train.sequence, 1024);
+  EXPECT_EQ(load("train: {sequence: 0}\ndata: {shards: [x]}\n").config.train.sequence, 256);
+  EXPECT_EQ(load("train: {sequence: 64}\ndata: {shards: [x]}\n").config.train.sequence, 64);
+  const auto r = load("data: {shards: [x]}\n");
+  EXPECT_EQ(r.problems, "");
+  EXPECT_NE(to_yaml(r.config).find("  sequence: 256\n"), std::string::npos) << "resolved in run.yaml";
+}
+
+TEST(RunConfig, DifferencesAreNamedAndAligned) {
+  const auto before = load("data: {shards: [x]}\n").config;
+  auto now = before;
+  EXPECT_TRUE(differences(before, now).empty());
+  now.optimizer.lr = 0.25;
+  now.train.seed = 7;
+  now.data.shards = {"x", "y"};
+  now.run.dir = "elsewhere";  // may differ
+  EXPECT_EQ(differences(before, now), (std::vector<std::string>{
+                                          "train.seed:   was 1, now 7",
+                                          fmt::format("optimizer.lr: was {}, now 0.25", before.optimizer.lr),
+                                          "data.shards:  was [\"x\"], now [\"x\",\"y\"]",
+                                      }));
+}
+
+TEST(RunConfig, WithoutPresetsItIsSaidWhereTheyWereLookedFor) {
+  setenv("TRIREME_CONFIGS", "/nowhere/configs", 1);
+  const auto problems = load("data: {shards: [x]}\n").problems;
+  unsetenv("TRIREME_CONFIGS");
+  EXPECT_EQ(problems,
+            "x.yaml: no model preset 'tiny_gpt2': no presets (models/*.yaml) in /nowhere/configs; set TRIREME_CONFIGS "
+            "to the folder configs/ of the sources, or model.preset to the path of a preset");
+  const auto places = configs_places();
+  ASSERT_GE(places.size(), 2U);
+  EXPECT_EQ(places.back(), "configs");
 }
 
 TEST(RunConfig, AnUnknownPresetNamesTheNearest) {
