@@ -69,11 +69,16 @@ Error explained(const std::exception& problem) {
             ExitCode::failed, here};
   }
   if (const auto* system = dynamic_cast<const std::system_error*>(&problem)) {
-    const auto& code = system->code();
-    const bool ours = code.category() == std::generic_category() || code.category() == std::system_category();
-    return {ours ? with_errno("a system call failed", code.value())
-                 : fmt::format("a system call failed: {}", problem.what()),
-            ExitCode::failed, here};
+    const auto& category = system->code().category();
+    if (category != std::generic_category() && category != std::system_category()) {
+      return {problem.what(), ExitCode::failed, here};
+    }
+    // Its text ends in the reason, which with_errno gives too.
+    const auto reason = system->code().message();
+    std::string tried = problem.what();
+    if (tried.ends_with(reason)) tried.erase(tried.size() - reason.size());
+    if (tried.ends_with(": ")) tried.erase(tried.size() - 2);
+    return {with_errno(tried.empty() ? "a system call failed" : tried, system->code().value()), ExitCode::failed, here};
   }
   return {fmt::format("unexpected: {}; this is a mistake in trireme: please report it with the command line",
                       problem.what()),

@@ -43,7 +43,7 @@ std::string last_error() {
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append, &account);
   H5Eclear2(H5E_DEFAULT);
-  if (account.system_error > 0) return with_errno("the system says", account.system_error);
+  if (account.system_error > 0) return with_errno("", account.system_error).substr(2);  // without the ": "
   std::replace(account.text.begin(), account.text.end(), '\n', ' ');
   return "HDF5 says: " + (account.text.empty() ? "no reason given" : account.text);
 }
@@ -188,15 +188,16 @@ void create_hdf5(const std::string& path, Hdf5Layout& layout) {
             [](const Hdf5Dataset& a, const Hdf5Dataset& b) { return a.path < b.path; });
   const Handle access = hdf5::file_access(true);
   const Handle creation = timeless(H5P_FILE_CREATE, path);
-  Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, creation.id(), access.id()), H5Fclose, "cannot create " + path);
+  std::uint64_t bytes = 0;
+  for (const Hdf5Dataset& d : layout.datasets) bytes += hdf5::checked_bytes(d.shape, d.dtype, path + d.path);
+  const std::string wanted = fmt::format("{}, with {} bytes of arrays to be written", path, bytes);
+  Handle file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, creation.id(), access.id()), H5Fclose, "cannot create " + wanted);
   {
     const Handle root(H5Gopen2(file.id(), "/", H5P_DEFAULT), H5Gclose, path);
     for (const auto& [name, value] : layout.attributes) write_attribute(root, name, value, path);
     for (Hdf5Dataset& dataset : layout.datasets) create_dataset(file, path, dataset);
   }
-  std::uint64_t bytes = 0;
-  for (const Hdf5Dataset& dataset : layout.datasets) bytes += dataset.bytes;
-  file.close(fmt::format("cannot finish {}, with {} bytes of arrays to be written", path, bytes));
+  file.close("cannot finish " + wanted);
 }
 
 namespace {

@@ -58,6 +58,8 @@ TEST(Error, WhatTheLibraryThrowsIsExplained) {
   EXPECT_NE(explanation([] { std::string().resize(std::string::npos); }).find("no memory left"), std::string::npos);
   EXPECT_EQ(explanation([] { throw std::system_error(EMFILE, std::generic_category()); }),
             "a system call failed: Too many open files; allow more open files (ulimit -n)");
+  EXPECT_EQ(explanation([] { throw std::system_error(ENOENT, std::generic_category(), "cannot write to file"); }),
+            "cannot write to file: No such file or directory");
   EXPECT_EQ(explanation([] { throw std::out_of_range("map::at"); }),
             "unexpected: map::at; this is a mistake in trireme: please report it with the command line");
 }
