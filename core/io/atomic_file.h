@@ -56,11 +56,11 @@ class FileDescriptor {
   std::string path_;
 };
 
-/// Bytes free to this user on the file system that holds `path` (or its nearest existing parent); of one that does not
-/// say how large it is, the largest number.
-/// True when nothing is called `path`; false also when that cannot be known (a denied permission).
+/// True when nothing is called `path`. False also when that cannot be known: a permission that is denied on the way is
+/// another problem than a misspelt name, and whoever
+/// opens the file will say so.
 bool missing(const std::string& path);
-/// Bytes free to this user on the file system that holds `path` (or its nearest existing parent).
+/// Bytes free to this user on the file system of `path` (or of its nearest parent); not known: the largest number.
 std::uint64_t free_bytes(const std::string& path);
 /// fsync of a directory: names created, renamed or removed in it survive a power failure.
 void sync_directory(const std::string& path);
