@@ -124,7 +124,7 @@ int bench_command(std::span<const std::string> arguments) {
       "batch", po::value<std::int64_t>()->default_value(4), "sequences of each rank")(
       "sequence", po::value<std::int64_t>()->default_value(256), "tokens of a sequence")(
       "steps", po::value<std::int64_t>()->default_value(10), "measured steps, after two that are not")(
-      "threads", po::value<std::int64_t>()->default_value(0), "of each rank; 0: the host's cores shared by its ranks");
+      "threads", po::value<std::int64_t>()->default_value(0), "of each rank; 0: the cores that it may run on");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
   const auto what = required(*values, "what");

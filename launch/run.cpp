@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launch/run.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -19,10 +21,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The host's cores shared by its ranks, at least one each.
-int threads_per_rank(const World& world, std::int64_t wanted) {
-  if (wanted > 0) return static_cast<int>(wanted);
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / world.local_size());
+/// Cores that this process may run on: those that the launcher has bound it to, or all.
+int allowed_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+int threads_of(const World& world, std::int64_t wanted) {
+  return wanted > 0 ? static_cast<int>(wanted) : rank_threads(world.homes(), world.rank(), allowed_cores());
 }
 
 ParamTable table_of(const Architecture& architecture) { return Model(architecture).params(); }
@@ -54,9 +62,16 @@ RunConfig parse_resolved(const std::string& text, const std::string& name) {
 
 }  // namespace
 
+int rank_threads(std::span<const RankHome> homes, int rank, int cores) {
+  const RankHome& own = homes[static_cast<std::size_t>(rank)];
+  const auto sharing = std::count_if(homes.begin(), homes.end(), [&](const RankHome& other) {
+    return other.node == own.node && other.cores == own.cores;
+  });
+  return std::max(1, cores / static_cast<int>(sharing));
+}
+
 Engine::Engine(World& world, const Architecture& architecture, const Config& config)
-    : device(make_cpu_device(
-          {.threads = threads_per_rank(world, config.threads), .inline_streams = config.inline_streams})),
+    : device(make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams})),
       ops(make_cpu_ops(*device)),
       stream(device->make_stream("compute")),
       mesh(connect_mesh(world, config.mesh, std::max<std::int64_t>(1, config.mesh.tensor / architecture.kv_heads),

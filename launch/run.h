@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct Engine {
     MeshShape mesh;
     Dtype precision = Dtype::f32;
     ShardingOptions sharding = {};
-    std::int64_t threads = 0;  // of each rank; 0: the host's cores shared by its ranks
+    std::int64_t threads = 0;  // of each rank; 0: as rank_threads() says
     bool inline_streams = false;
   };
   Engine(World& world, const Architecture& architecture, const Config& config);
@@ -37,6 +38,9 @@ struct Engine {
   std::unique_ptr<ParamStore> store;
 };
 
+/// Threads of a rank that may run on `cores` cores: they are shared by the ranks of its node that may run on the same
+/// ones. At least one.
+int rank_threads(std::span<const RankHome> homes, int rank, int cores);
 /// What a run's settings say about the engine.
 Engine::Config engine_config(const RunConfig& config);
 /// Where every rank runs and stands, a line each, for people.

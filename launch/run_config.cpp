@@ -119,7 +119,8 @@ void fields(FieldVisitor& v, RunConfig& c) {
             kNotNegative);
   });
   v.group("cpu", "the CPU device", [&] {
-    v.field("threads", c.cpu.threads, "of each rank; 0: the host's cores shared by its ranks", kNotNegative);
+    v.field("threads", c.cpu.threads, "of each rank; 0: the cores that it may run on, shared with its neighbours",
+            kNotNegative);
     v.field("inline_streams", c.cpu.inline_streams, "run work in the caller instead of on a queue");
   });
 }
