@@ -112,6 +112,31 @@ class Formula {
     for (const FlatBlock& block : blocks_) elements_ += block.elements;
   }
 
+  std::map<std::string, std::size_t> memory() const {
+    const int64_t shards = c_.mesh.shard;
+    const int64_t piece = elements_ / shards;
+    const bool bf16 = element_ == 2;
+    const int64_t ends[] = {blocks_.front().elements, blocks_.back().elements};
+    const int64_t largest = std::max({ends[0], ends[1], blocks_[1].elements});
+    const int64_t places = std::min<int64_t>(layers(), 2) * blocks_[1].elements +
+                           (c_.architecture.tied ? ends[0] + ends[1] : std::max(ends[0], ends[1]));
+    int64_t copies = bf16 ? 2 * elements_ : kF32 * (elements_ - piece);
+    int64_t buffers = 0;
+    if (shards > 1 && c_.stage == ZeroStage::parameters) {
+      copies = bf16 ? 2 * piece : 0;
+      buffers += element_ * places;
+    }
+    const bool leased = shards > 1 && sums_often();
+    if (leased) buffers += kF32 * (places + largest / shards);
+    if (shards > 1 && c_.reduce_dtype == Dtype::bf16) buffers += 2 * largest;
+    const auto bytes = [](int64_t n) { return static_cast<std::size_t>(n); };
+    return {{"masters", bytes(kF32 * piece)},
+            {"moments", bytes(2 * kF32 * piece)},
+            {"gradients", bytes(kF32 * (leased ? piece : elements_))},
+            {"copies", bytes(copies)},
+            {"buffers", bytes(buffers)}};
+  }
+
   StepTraffic step() {
     if (c_.mesh.shard > 1) {
       gather_weights();
@@ -132,6 +157,7 @@ class Formula {
 
  private:
   int64_t layers() const { return c_.architecture.layers; }
+  bool sums_often() const { return c_.stage != ZeroStage::optimizer && c_.reduce == ReduceEvery::micro_step; }
 
   void add(const char* axis, CollectiveKind kind, int64_t messages, int64_t bytes) {
     if (messages == 0) return;
@@ -158,8 +184,7 @@ class Formula {
   }
 
   void scatter_gradients() {
-    const bool often = c_.stage != ZeroStage::optimizer && c_.reduce == ReduceEvery::micro_step;
-    const int64_t times = often ? micro_steps_ : 1;
+    const int64_t times = sums_often() ? micro_steps_ : 1;
     const int64_t element = c_.reduce_dtype == Dtype::bf16 ? 2 : 4;
     add("shard", CollectiveKind::reduce_scatter, times * (layers() + 2), times * element * elements_);
   }
@@ -210,5 +235,6 @@ std::ostream& operator<<(std::ostream& out, const Sent& sent) {
 }
 
 StepTraffic step_traffic(const TrafficCase& c, const MeshPlace& place) { return Formula(c, place).step(); }
+std::map<std::string, std::size_t> store_bytes(const TrafficCase& c) { return Formula(c, {}).memory(); }
 
 }  // namespace trireme

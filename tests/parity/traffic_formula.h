@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a training step sends, computed from the architecture and the mesh alone: the formula of docs/parallelism.md,
-// written down without a line of the code that it is held against.
+// What a training step sends and what a parameter store takes, computed from the architecture and the mesh alone: the
+// formula of docs/parallelism.md, written down without a line of the code that it is held against.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <ostream>
@@ -38,5 +39,7 @@ struct TrafficCase {
 
 /// One training step, not the first after an evaluation, of the rank at `place`.
 StepTraffic step_traffic(const TrafficCase& c, const MeshPlace& place);
+/// Bytes of a parameter store by purpose, the same on every rank.
+std::map<std::string, std::size_t> store_bytes(const TrafficCase& c);
 
 }  // namespace trireme

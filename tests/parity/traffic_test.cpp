@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What passes through the groups in a training step is what the formula of docs/parallelism.md says: messages and bytes
-// by axis and collective, on every rank.
+// by axis and collective, on every rank. So are the bytes of the parameter store.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <mutex>
 #include <string>
 #include <tuple>
@@ -97,6 +98,12 @@ void expect_formula(const MeshCase& c) {
     auto batches = mesh_batches(c);
     MeshRank rank(world, c, batches, {.groups = [&](MeshGroups& mesh) { count(mesh, board); }, .store = {}});
     const StepTraffic expected = step_traffic(formula, rank.mesh.place);
+    const auto memory = rank.store->memory();
+    const std::map<std::string, std::size_t> bytes(memory.begin(), memory.end());
+    {
+      const std::lock_guard lock(mutex);
+      EXPECT_EQ(bytes, store_bytes(formula)) << "rank " << world.rank();
+    }
     for (std::int64_t step = 1; step <= kSteps; ++step) {
       const StepTraffic before = counted(rank.mesh);
       rank.trainer->step();
