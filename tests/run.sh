@@ -11,7 +11,8 @@ Installs what is missing (launch/setup.sh), builds build/PRESET and runs the tes
 those labelled bench, oracle, gpu or long.
 
   --preset NAME   release (default), dev (address and undefined-behaviour sanitizers), tsan (thread sanitizer)
-  -L LABEL        only tests whose label matches this regular expression: cpu, mpi, e2e, house, fuzz, bench, oracle, gpu, long
+  -L LABEL        only tests whose label matches this regular expression: cpu, mpi, e2e, house, fuzz, bench, oracle, gpu, long,
+                  slurm
   -R NAME         only tests whose name matches this regular expression
   --help          this text
 
