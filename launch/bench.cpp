@@ -3,9 +3,11 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <numeric>
 
 #include "core/base/error.h"
@@ -59,12 +61,19 @@ class RandomTokens : public BatchSource {
   Batch batch_;
 };
 
-int bench_step(World& world, RunConfig config, std::int64_t steps, bool json) {
+/// The most memory that a rank's process has had so far, of all ranks, in bytes.
+std::int64_t peak_resident(World& world) {
+  rusage usage{};
+  check(getrusage(RUSAGE_SELF, &usage) == 0, "the system does not say how much memory this process has taken");
+  std::int64_t bytes[] = {usage.ru_maxrss * 1024};
+  world.group().host_reduce(std::span<std::int64_t>(bytes), Reduction::max);
+  return bytes[0];
+}
+
+int bench_step(World& world, const RunConfig& config, std::int64_t steps, bool json) {
   const auto& a = config.model.architecture;
-  config.mesh = {.replica = world.size()};
   Engine engine(world, a, engine_config(config));
   initialise(engine.table, *engine.store, *engine.device, *engine.stream, config.train.seed);
-  config.train.global_batch = config.train.micro_batch * world.size();
   RandomTokens tokens(*engine.device, config.train.micro_batch, config.train.sequence, a.vocabulary);
   Trainer trainer({.architecture = a,
                    .config = config.train,
@@ -85,28 +94,38 @@ int bench_step(World& world, RunConfig config, std::int64_t steps, bool json) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     if (i >= kWarmUp) seconds.push_back(took.count());
   }
+  const auto resident = peak_resident(world);
   if (world.rank() != 0) return 0;
   std::sort(seconds.begin(), seconds.end());
   const auto median = seconds[seconds.size() / 2];
   const auto count = static_cast<double>(config.train.global_batch * config.train.sequence);
   const auto peak = engine.device->peak_flops(config.train.precision) * world.size();
   const auto flops = training_flops_per_token(a, config.train.sequence) * count;
-  const nlohmann::json result = {{"preset", config.model.preset},
-                                 {"precision", name(config.train.precision)},
-                                 {"batch", config.train.global_batch},
-                                 {"sequence", config.train.sequence},
-                                 {"steps", steps},
-                                 {"seconds_min", seconds.front()},
-                                 {"seconds_median", median},
-                                 {"tokens_per_second", count / median},
-                                 {"peak_flops", peak},
-                                 {"fraction_of_peak", flops / median / peak}};
+  std::map<std::string, std::size_t> memory{{"plan", trainer.plan().bytes()}};
+  for (const auto& [purpose, bytes] : engine.store->memory()) memory[purpose] = bytes;
+  const nlohmann::json result = {
+      {"preset", config.model.preset},
+      {"precision", name(config.train.precision)},
+      {"batch", config.train.global_batch},
+      {"sequence", config.train.sequence},
+      {"mesh", {{"replica", config.mesh.replica}, {"shard", config.mesh.shard}, {"tensor", config.mesh.tensor}}},
+      {"zero", static_cast<int>(config.sharding.stage)},
+      {"steps", steps},
+      {"seconds_min", seconds.front()},
+      {"seconds_median", median},
+      {"tokens_per_second", count / median},
+      {"peak_flops", peak},
+      {"fraction_of_peak", flops / median / peak},
+      {"planned_bytes", memory},
+      {"peak_resident_bytes", resident}};
   if (json) {
     fmt::print("{}\n", result.dump());
   } else {
-    fmt::print("{} {} B={} T={}: median {:.3f} s a step (min {:.3f}), {:.0f} tokens/s, {:.1f} % of {:.1f} GFLOP/s\n",
-               config.model.preset, name(config.train.precision), config.train.global_batch, config.train.sequence,
-               median, seconds.front(), count / median, 100 * flops / median / peak, peak / 1e9);
+    fmt::print(
+        "{} {} B={} T={}: median {:.3f} s a step (min {:.3f}), {:.0f} tokens/s, {:.1f} % of {:.1f} GFLOP/s, {:.2f} GB "
+        "of a rank\n",
+        config.model.preset, name(config.train.precision), config.train.global_batch, config.train.sequence, median,
+        seconds.front(), count / median, 100 * flops / median / peak, peak / 1e9, static_cast<double>(resident) / 1e9);
   }
   return 0;
 }
@@ -115,7 +134,7 @@ int bench_step(World& world, RunConfig config, std::int64_t steps, bool json) {
 
 int bench_command(std::span<const std::string> arguments) {
   namespace po = boost::program_options;
-  CommandLine line{"bench step [--preset NAME] [--precision fp32|bf16]",
+  CommandLine line{"bench step [--preset NAME] [--precision fp32|bf16] [--shard N] [--tensor N]",
                    "Measures a training step on random tokens: forward, backward, clipping, AdamW.",
                    po::options_description("Options"),
                    {"what"}};
@@ -123,6 +142,11 @@ int bench_command(std::span<const std::string> arguments) {
       "precision", po::value<std::string>()->default_value("fp32"), "fp32 or bf16")(
       "batch", po::value<std::int64_t>()->default_value(4), "sequences of each rank")(
       "sequence", po::value<std::int64_t>()->default_value(256), "tokens of a sequence")(
+      "micro-steps", po::value<std::int64_t>()->default_value(1), "forward and backward passes of a step")(
+      "shard", po::value<std::int64_t>()->default_value(1), "mesh.shard; replicas are what is left of the ranks")(
+      "tensor", po::value<std::int64_t>()->default_value(1), "mesh.tensor")(
+      "zero", po::value<std::int64_t>()->default_value(3), "ZeRO stage of the shard axis: 1, 2 or 3")(
+      "reduce", po::value<std::string>()->default_value("micro_step"), "sharding.reduce: step or micro_step")(
       "steps", po::value<std::int64_t>()->default_value(10), "measured steps, after two that are not")(
       "threads", po::value<std::int64_t>()->default_value(0), "of each rank; 0: the cores that it may run on");
   const auto values = parse_command_line(line, arguments);
@@ -131,18 +155,26 @@ int bench_command(std::span<const std::string> arguments) {
   check_usage(what == "step", "nothing called '{}' to measure; there is step", what);
   const auto steps = (*values)["steps"].as<std::int64_t>();
   check_usage(steps >= 1, "--steps {}; expected at least 1", steps);
+  const auto micro_steps = (*values)["micro-steps"].as<std::int64_t>();
+  check_usage(micro_steps >= 1, "--micro-steps {}; expected at least 1", micro_steps);
+  const auto tensor = (*values)["tensor"].as<std::int64_t>();
   const std::vector<std::string> sets = {
       "model.preset=" + required(*values, "preset"),
       "precision=" + required(*values, "precision"),
       fmt::format("train.micro_batch={}", (*values)["batch"].as<std::int64_t>()),
       fmt::format("train.sequence={}", (*values)["sequence"].as<std::int64_t>()),
       fmt::format("cpu.threads={}", (*values)["threads"].as<std::int64_t>()),
+      fmt::format("mesh.shard={}", (*values)["shard"].as<std::int64_t>()),
+      fmt::format("mesh.tensor={}", tensor),
+      fmt::format("sharding.zero={}", (*values)["zero"].as<std::int64_t>()),
+      "sharding.reduce=" + required(*values, "reduce"),
       "data.shards=[none]",
   };
   return run_in_world([&](World& world) {
     Problems problems;
     auto loaded = load_run_config("", sets, problems);
-    loaded.config.train.global_batch = loaded.config.train.micro_batch * world.size();
+    const auto data = std::max<std::int64_t>(1, world.size() / std::max<std::int64_t>(1, tensor));
+    loaded.config.train.global_batch = loaded.config.train.micro_batch * data * micro_steps;
     validate(loaded, world.size(), problems);
     problems.raise();
     return bench_step(world, loaded.config, steps, values->count("json") != 0);
