@@ -17,6 +17,7 @@ constexpr Command kCommands[] = {
     {"train", "train a model, or resume", train_command},
     {"eval", "exams on a trained model", eval_command},
     {"inspect", "what is in a shard, a corpus, a checkpoint, a run", inspect_command},
+    {"plan", "memory, traffic and time of one rank, nothing run", plan_command},
     {"bench", "a training step, measured", bench_command},
 };
 

@@ -18,6 +18,7 @@ int data_command(std::span<const std::string> arguments);
 int train_command(std::span<const std::string> arguments);
 int eval_command(std::span<const std::string> arguments);
 int inspect_command(std::span<const std::string> arguments);
+int plan_command(std::span<const std::string> arguments);
 int bench_command(std::span<const std::string> arguments);
 
 /// --set KEY=VALUE, any number of times.

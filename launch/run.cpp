@@ -60,6 +60,23 @@ RunConfig parse_resolved(const std::string& text, const std::string& name) {
   return config;
 }
 
+/// Ranks of the tensor axis that hold the same key and value heads.
+std::int64_t copies_of(const Architecture& architecture, const MeshShape& mesh) {
+  return std::max<std::int64_t>(1, mesh.tensor / architecture.kv_heads);
+}
+
+/// What the machine's links give to a rank's collectives.
+ClusterLinks cluster_links(const Machine& machine) {
+  const auto link = [&](const Machine::Link& l, double reached) {
+    return RingLink{.bytes_per_second = l.bytes_per_second * reached,
+                    .message_seconds = l.message_seconds,
+                    .collective_seconds = machine.collective_seconds};
+  };
+  return {.within_node = link(machine.within_node, machine.reached.within_node),
+          .between_nodes = link(machine.between_nodes, machine.reached.between_nodes),
+          .ranks_per_node = machine.ranks_per_node};
+}
+
 }  // namespace
 
 int rank_threads(std::span<const RankHome> homes, int rank, int cores) {
@@ -74,8 +91,17 @@ Engine::Engine(World& world, const Architecture& architecture, const Config& con
     : device(make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams})),
       ops(make_cpu_ops(*device)),
       stream(device->make_stream("compute")),
-      mesh(connect_mesh(world, config.mesh, std::max<std::int64_t>(1, config.mesh.tensor / architecture.kv_heads),
-                        *device)),
+      mesh(connect_mesh(world, config.mesh, copies_of(architecture, config.mesh), *device)),
+      table(table_of(architecture)),
+      store(make_params(table, *device, *ops, config.precision,
+                        {mesh.replica.get(), mesh.shard.get(), mesh.tensor.get(), mesh.copies.get()},
+                        config.sharding)) {}
+
+Engine::Engine(const Machine& machine, const Architecture& architecture, const Config& config)
+    : device(make_dry_device(machine)),
+      ops(make_dry_ops(*device)),
+      stream(device->make_stream("compute")),
+      mesh(make_dry_mesh(config.mesh, 0, copies_of(architecture, config.mesh), cluster_links(machine))),
       table(table_of(architecture)),
       store(make_params(table, *device, *ops, config.precision,
                         {mesh.replica.get(), mesh.shard.get(), mesh.tensor.get(), mesh.copies.get()},

@@ -14,6 +14,7 @@
 #include "core/io/folder_lock.h"
 #include "core/train/checkpoint.h"
 #include "data_pipeline/data.h"
+#include "kernels/kernels.h"
 #include "launch/run_config.h"
 #include "parallel/parallel.h"
 
@@ -29,6 +30,8 @@ struct Engine {
     bool inline_streams = false;
   };
   Engine(World& world, const Architecture& architecture, const Config& config);
+  /// The first rank of the mesh on a machine and in a world that need not exist: everything is dry.
+  Engine(const Machine& machine, const Architecture& architecture, const Config& config);
 
   std::unique_ptr<Device> device;
   std::unique_ptr<Ops> ops;

@@ -38,4 +38,23 @@ MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copie
   return mesh;
 }
 
+MeshGroups make_dry_mesh(const MeshShape& shape, std::int64_t rank, std::int64_t copies, const ClusterLinks& links) {
+  check_usage(rank >= 0 && rank < shape.ranks(), "rank {} of a mesh of {} ranks", rank, shape.ranks());
+  check_usage(copies >= 1 && shape.tensor % copies == 0, "{} neighbours do not divide mesh.tensor = {}", copies,
+              shape.tensor);
+  MeshGroups mesh;
+  mesh.shape = shape;
+  mesh.place = place_of(shape, rank);
+  const auto group = [&](const char* name, std::int64_t place, std::int64_t size, std::int64_t stride) {
+    return make_dry_group(name, static_cast<int>(place), static_cast<int>(size), ring_link(links, stride, size));
+  };
+  const auto& [replica, shard, tensor] = mesh.place;
+  mesh.replica = group("replica", replica, shape.replica, shape.shard * shape.tensor);
+  mesh.shard = group("shard", shard, shape.shard, shape.tensor);
+  mesh.tensor = group("tensor", tensor, shape.tensor, 1);
+  mesh.data = group("data", mesh.place.data(shape), shape.data(), shape.tensor);
+  mesh.copies = group("copies", tensor % copies, copies, 1);
+  return mesh;
+}
+
 }  // namespace trireme

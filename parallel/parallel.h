@@ -78,6 +78,8 @@ std::vector<std::int64_t> ranks_by_node(std::span<const RankHome> homes);
 /// of the tensor axis that hold the same key and value heads. All ranks call; throws Error(usage) when the mesh is not
 /// the world's size.
 MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copies, Device& device);
+/// The same for rank `rank` of a world that does not exist, laid out over nodes of links.ranks_per_node: dry groups.
+MeshGroups make_dry_mesh(const MeshShape& shape, std::int64_t rank, std::int64_t copies, const ClusterLinks& links);
 
 /// The groups that a parameter store works with; none: an axis of one rank.
 struct ParamAxes {
