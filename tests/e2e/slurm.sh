@@ -11,6 +11,7 @@ sources=$(realpath "$2")
 kept=${3:-}
 steps=2400  # so many that the run outlasts the seconds which Slurm and Open MPI wait
 
+PATH=$PATH:/usr/sbin:/sbin  # where the daemons are
 skip() { echo "SKIPPED: $1"; exit 77; }
 [ "$(id -u)" = 0 ] || skip "slurmd and munged as started here need root"
 for program in slurmctld slurmd sbatch scontrol squeue scancel munged mpirun python3; do
