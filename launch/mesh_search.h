@@ -19,9 +19,9 @@ struct MeshChoice {
 /// What a search looked at.
 struct MeshSearch {
   std::vector<MeshChoice> best;  // fastest first
-  std::int64_t considered = 0;   // combinations that the settings allow
+  std::int64_t considered = 0;   // combinations, without those larger than one that does not fit
   std::int64_t fitting = 0;      // of these
-  std::size_t least_bytes = 0;   // of the considered ones, the least memory of a rank; for when none fits
+  std::size_t least_bytes = 0;   // of these, the least memory of a rank; for when none fits
 };
 
 /// Tries every mesh of `ranks` whose tensor axis stays within a node, every kind of sharding, micro-batches that are

@@ -6,7 +6,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "core/base/error.h"
 #include "launch/commands.h"
@@ -221,6 +224,34 @@ TEST(PlannedStep, OfTheLargestWorld) {
   const PlannedStep step = run.step();
   EXPECT_GT(step.mfu, 0.1);
   EXPECT_LT(step.mfu, h100().reached.product);
+}
+
+// The row of docs/parallelism.md that is worked out by hand; norms and padding are less than 0.1 %.
+TEST(PlannedMemory, OfSeventyBillionParametersOn64RanksIsTheArithmeticByHand) {
+  const DryRun run(preset("llama31_70b", {.shard = 16, .tensor = 4}, 2048), h100());
+  const double gib = std::int64_t{1} << 30;
+  const double block = (8192.0 * 128 * (64 + 2 * 8) + 64.0 * 128 * 8192 + 3.0 * 8192 * 28672) / 4;
+  const double end = 128256.0 * 8192 / 4;
+  const double each = 70553706496.0 / 64;
+  const double kept =
+      80 * (2 * 8192.0 * (80 / 4 * 128 + 64 / 4 * 128 + 3 * 28672 / 4) + 3 * 2.0 * 2048 * 8192 + 4.0 * 64 / 4 * 8192);
+  const std::map<std::string, double> expected = {
+      {"masters", 4 * each},
+      {"moments", 8 * each},
+      {"gradients", 4 * each},
+      {"copies", 2 * each},
+      {"buffers", 6 * (2 * block + end) + 4 * end / 16},
+      {"activations: kept for backward", kept},
+      {"activations: whole step", 82 * 2.0 * 2048 * 8192 + 4.0 * 8192 * 128},
+  };
+  std::size_t found = 0;
+  for (const auto& [purpose, bytes] : run.memory().purposes) {
+    const auto hit = expected.find(purpose);
+    if (hit == expected.end()) continue;
+    EXPECT_NEAR(static_cast<double>(bytes) / gib, hit->second / gib, 1e-3 * hit->second / gib) << purpose;
+    ++found;
+  }
+  EXPECT_EQ(found, expected.size());
 }
 
 TEST(MeshSearch, FindsWaysThatFitFastestFirst) {
