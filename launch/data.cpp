@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
+#include <optional>
 
 #include "core/base/error.h"
+#include "core/base/stop.h"
 #include "core/io/atomic_file.h"
 #include "launch/commands.h"
 #include "launch/data_config_fields.h"
@@ -143,6 +146,18 @@ nlohmann::json to_json(const DataSummary& s) {
           {"manifest", s.manifest}};
 }
 
+/// Nothing, told by rank 0, when the ranks were asked to stop: all leave together.
+std::optional<DataSummary> data_unless_stopped(World& world, const DataConfig& config,
+                                               const std::function<void(const DataProgress&)>& progress) {
+  try {
+    return run_data(config, world.group(), progress);
+  } catch (const Error& e) {
+    if (e.code() != ExitCode::requeue) throw;
+    if (world.rank() == 0) fmt::print(stderr, "{}\n", e.what());
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 int data_command(std::span<const std::string> arguments) {
@@ -168,17 +183,19 @@ int data_command(std::span<const std::string> arguments) {
   }
   const auto path = required(*values, "config");
   const bool json = values->count("json") != 0;
+  listen_for_stop();
   return run_in_world([&](World& world) {
     const auto config = shared_config(world, path, set_options(*values));
     DataProgressPrinter printer;
-    const auto summary = run_data(config, world.group(), [&](const DataProgress& p) {
+    const auto summary = data_unless_stopped(world, config, [&](const DataProgress& p) {
       if (world.rank() == 0) printer(p);
     });
+    if (!summary) return static_cast<int>(ExitCode::requeue);
     if (world.rank() != 0) return 0;
     keep_tokenizer(config.tokenizer, config.out);
-    for (const auto& warning : summary.warnings) fmt::print(stderr, "warning: {}\n", warning);
-    print_counts(json ? stderr : stdout, summary);
-    if (json) fmt::print("{}\n", to_json(summary).dump());
+    for (const auto& warning : summary->warnings) fmt::print(stderr, "warning: {}\n", warning);
+    print_counts(json ? stderr : stdout, *summary);
+    if (json) fmt::print("{}\n", to_json(*summary).dump());
     return 0;
   });
 }

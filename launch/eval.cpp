@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "core/base/error.h"
+#include "core/base/stop.h"
 #include "core/io/atomic_file.h"
 #include "core/train/checkpoint.h"
 #include "core/train/init.h"
@@ -257,6 +258,7 @@ int evaluate(World& world, const EvalOptions& options) {
   ExamProgress progress;
   const auto start = Clock::now();
   const auto likelihoods = scorer.score(made.sheet.requests, [&](std::int64_t done, std::int64_t all) {
+    leave_if_stop_requested();
     if (world.rank() == 0) progress.update(done, all);
   });
   const auto speed = speed_of(made.sheet, seconds_since(start));
@@ -301,6 +303,7 @@ int eval_command(std::span<const std::string> arguments) {
               categories);
   options.categories = categories == "harness" ? CategoryMap::harness : CategoryMap::hendrycks;
   options.json = values->count("json") != 0;
+  listen_for_stop();
   return run_in_world([&](World& world) { return evaluate(world, options); });
 }
 

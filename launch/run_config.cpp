@@ -77,7 +77,11 @@ void fields(FieldVisitor& v, Architecture& c) {
 }
 
 void fields(FieldVisitor& v, RunConfig& c) {
-  v.group("run", "the run", [&] { v.field("dir", c.run.dir, "folder of everything the run writes"); });
+  v.group("run", "the run", [&] {
+    v.field("dir", c.run.dir, "folder of everything the run writes");
+    v.field("max_seconds", c.run.max_seconds,
+            "save and leave with exit code 75 when this time is about to be over; 0: no limit", kNotNegative);
+  });
   v.group("model", "the model: a preset, and settings that replace the preset's", [&] {
     v.field("preset", c.model.preset, "a file of configs/models/, by name or path");
     fields(v, c.model.architecture);

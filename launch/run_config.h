@@ -21,6 +21,7 @@ inline constexpr std::int64_t kLongestDefault = 1024;
 struct RunConfig {
   struct {
     std::string dir = "runs/run";
+    double max_seconds = 0;
   } run;
   struct {
     std::string preset = "tiny_gpt2";

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/stop.h"
 #include "core/io/atomic_file.h"
 #include "data_pipeline/data.h"
 #include "launch/command.h"
@@ -113,6 +114,7 @@ std::vector<std::string> input_files(const std::vector<std::string>& inputs) {
 }
 
 int train(const options::variables_map& given) {
+  listen_for_stop();
   for (const char* name : {"input", "vocab"}) {
     check_usage(given.count(name) > 0, "tokenizer train: --{} is missing\nusage:\n{}", name, kUsage);
   }

@@ -5,13 +5,16 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 
 #include "core/base/error.h"
 #include "core/base/status_board.h"
+#include "core/base/stop.h"
 #include "core/io/atomic_file.h"
 #include "core/train/checkpoint.h"
 #include "core/train/init.h"
@@ -21,7 +24,7 @@
 #include "core/train/trainer.h"
 #include "launch/commands.h"
 #include "launch/run.h"
-#include "launch/stop.h"
+#include "launch/time_limit.h"
 
 namespace trireme {
 namespace {
@@ -71,20 +74,22 @@ class TrainingRun {
   ExitCode run() {
     start();
     process_status().enter(Phase::training);
+    validate_if_left_out();
     const auto steps = config_.train.steps;
     while (trainer_.state().step < steps) {
-      tell(trainer_.step());
+      tell(trainer_.step(asked_to_stop()));
       const auto step = trainer_.state().step;
-      const bool stop = agreed_to_stop() || step == options_.stop_at;
       const bool last = step == steps;
       if (last || due(config_.eval.every, step)) validate_now();
+      const bool stop = stop_ || step == options_.stop_at;
       if (last || stop || due(config_.checkpoint.every, step)) save(last || stop);
-      if (stop && !last) {
+      if (stop && (!last || unvalidated_)) {
         note(fmt::format("stopped after step {} of {}; the same command goes on from there", step, steps));
         return ExitCode::requeue;
       }
     }
     tell(trainer_.flush());
+    if (unvalidated_) return ExitCode::requeue;
     if (world_.rank() == 0) note(last_line());
     return ExitCode::done;
   }
@@ -156,7 +161,9 @@ class TrainingRun {
   void save(bool leaving) {
     tell(trainer_.flush());
     const PhaseScope scope(process_status(), Phase::checkpoint);
+    const auto began = std::chrono::steady_clock::now();
     const auto result = checkpoints_.save(trainer_.state());
+    save_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     note(result.saved ? fmt::format("step {}: checkpoint of {:.1f} MiB", trainer_.state().step,
                                     static_cast<double>(result.bytes) / (1 << 20))
                       : "checkpoint not saved: " + result.message);
@@ -178,6 +185,7 @@ class TrainingRun {
 
   void tell(const std::optional<StepMetrics>& metrics) {
     if (!metrics) return;
+    stop_ = stop_ || metrics->stop;
     // A gradient that is not finite has spoilt the parameters already: they must not be saved.
     check(std::isfinite(metrics->loss) && std::isfinite(metrics->grad_norm),
           "step {} has loss {} and gradient norm {}: the run has diverged; lower optimizer.lr or go back to a "
@@ -188,21 +196,35 @@ class TrainingRun {
     progress_.update(*metrics);
   }
 
-  bool agreed_to_stop() {
-    std::int64_t asked = stop_requested() ? 1 : 0;
-    world_.group().host_reduce(std::span(&asked, 1), Reduction::max);
-    return asked != 0;
-  }
+  /// For this rank; stop_ is what the ranks agreed on.
+  bool asked_to_stop() const { return stop_requested() || limit_.near(save_seconds_); }
 
   void validate_now() {
     tell(trainer_.flush());
     if (!held_out_) return;
     // Beyond one pass over what is held out, samples would only be counted again.
     const auto samples = std::min(config_.eval.samples, held_out_->samples_per_epoch());
-    validation_loss_ = trainer_.evaluate(*held_out_, samples);
+    const auto loss = trainer_.evaluate(*held_out_, samples, [this] { return asked_to_stop(); });
+    unvalidated_ = !loss;
+    stop_ = stop_ || unvalidated_;
+    if (!loss) return;
+    validation_loss_ = loss;
     const auto step = trainer_.state().step;
-    if (world_.rank() == 0) metrics_->write_validation(step, *validation_loss_, samples);
-    note(fmt::format("step {}: validation loss {:.4f} over {} samples", step, *validation_loss_, samples));
+    if (world_.rank() == 0) metrics_->write_validation(step, *loss, samples);
+    note(fmt::format("step {}: validation loss {:.4f} over {} samples", step, *loss, samples));
+  }
+
+  /// The validation that a run was stopped in is made up for when it goes on.
+  void validate_if_left_out() {
+    const auto step = trainer_.state().step;
+    if (step == 0 || !(step == config_.train.steps || due(config_.eval.every, step))) return;
+    std::string done;
+    if (world_.rank() == 0) {
+      const auto points = read_loss_curve(fs::path(config_.run.dir) / "metrics.jsonl").validation;
+      if (!points.empty() && points.back().step == step) done = "yes";
+    }
+    world_.group().host_broadcast(done, 0);
+    if (done.empty()) validate_now();
   }
 
   World& world_;
@@ -217,6 +239,10 @@ class TrainingRun {
   Checkpoints checkpoints_;
   std::optional<MetricsLog> metrics_;
   std::optional<double> validation_loss_;
+  const TimeLimit limit_{config_.run.max_seconds, std::getenv("SLURM_JOB_END_TIME")};
+  double save_seconds_ = 0;   // the last checkpoint took
+  bool stop_ = false;         // all ranks know that some rank was asked to
+  bool unvalidated_ = false;  // a validation was broken off
 };
 
 /// --describe: the settings that `path` and `sets` come to; without a file, those of the preset alone.
@@ -251,6 +277,7 @@ int train_command(std::span<const std::string> arguments) {
       "auto: the newest checkpoint that can be read; strict: the newest, or fail; STEP: that one; "
       "never: from the beginning; checkpoints that are there move to quarantine/")(
       "stop-at", po::value<std::int64_t>()->default_value(0), "save and leave with exit code 75 after this step")(
+      "max-seconds", po::value<std::string>(), "the same before this time is over; as --set run.max_seconds=...")(
       "describe",
       "print every setting with the value that CONFIG, --set and the preset give it, and stop; CONFIG may be "
       "left out");
@@ -263,6 +290,9 @@ int train_command(std::span<const std::string> arguments) {
   TrainOptions options;
   options.config = required(*values, "config");
   options.sets = set_options(*values);
+  if (values->count("max-seconds") != 0) {
+    options.sets.push_back("run.max_seconds=" + required(*values, "max-seconds"));
+  }
   options.stop_at = (*values)["stop-at"].as<std::int64_t>();
   Problems found;  // told together with those of the configuration
   try {

@@ -177,7 +177,7 @@ class MpiWatchdog final : public Watchdog {
           clock_(period_),
           table_(static_cast<std::size_t>(size_)),
           heard_(table_.size(), 0.0),
-          hosts_(world.group().host_gather(world.host())) {
+          homes_(world.homes().begin(), world.homes().end()) {
       check(MpiCode{MPI_Comm_dup(MPI_COMM_WORLD, &comm_)}, "MPI_Comm_dup");
       for (const int peer : peers_of(rank_, size_)) links_.emplace_back(peer, table_.size()).listen(comm_);
     }
@@ -243,7 +243,7 @@ class MpiWatchdog final : public Watchdog {
       std::vector<RankView> views;
       for (std::size_t r = 0; r < table_.size(); ++r) {
         const bool other = r != static_cast<std::size_t>(rank_);
-        views.push_back({.host = hosts_[r], .line = table_[r], .silent = other ? now_ - heard_[r] : 0.0});
+        views.push_back({.host = homes_[r].host, .line = table_[r], .silent = other ? now_ - heard_[r] : 0.0});
       }
       return views;
     }
@@ -307,7 +307,7 @@ class MpiWatchdog final : public Watchdog {
     double now_ = 0;
     std::vector<RankLine> table_;
     std::vector<double> heard_;  // when each rank's newest line came
-    std::vector<std::string> hosts_;
+    const std::vector<RankHome> homes_;
     MPI_Comm comm_ = MPI_COMM_NULL;
     std::vector<Link> links_;
     bool fallen_ = false;

@@ -16,6 +16,7 @@ struct StepMetrics {
   double lr = 0.0;
   std::int64_t tokens = 0;       // so far
   std::uint64_t token_hash = 0;  // of the update's samples, independent of how ranks share them
+  bool stop = false;             // some rank was asked to stop (not in the line)
   double tokens_per_second = 0.0;
   double mfu = 0.0;  // fraction of the peak of all ranks, causal convention
   struct Seconds {

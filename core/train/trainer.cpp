@@ -13,6 +13,7 @@ namespace trireme {
 namespace {
 
 constexpr int kLimbs = 4;
+constexpr int kWords = kLimbs + 1;  // and the number of ranks that were asked to stop
 
 Saving saving_of(Recompute recompute) { return recompute == Recompute::full ? Saving::recompute : Saving::keep; }
 
@@ -26,13 +27,13 @@ constexpr std::array<Phase, 4> kPhaseAfter{Phase::forward_backward, Phase::reduc
 // The layout of what comes back from an update.
 struct Told {
   float loss_sum, targets, norm;
-  std::int32_t limbs[kLimbs];
+  std::int32_t words[kWords];
 };
 
 // The layout of what the host adds to one.
 struct Added {
   float targets;
-  std::int32_t limbs[kLimbs];
+  std::int32_t words[kWords];
 };
 
 }  // namespace
@@ -62,7 +63,7 @@ Trainer::~Trainer() {
 
 void Trainer::plan_memory() {
   totals_ = plan_.stream("totals", Dtype::f32, {2});
-  hash_ = plan_.stream("token_hash", Dtype::i32, {kLimbs});
+  words_ = plan_.stream("token_hash", Dtype::i32, {kWords});
   optimizer_.plan(plan_);
   model_.plan(plan_, {.batch = config_.micro_batch,
                       .time = config_.sequence,
@@ -105,7 +106,7 @@ void Trainer::mark(Record& record, Mark which) {
   });
 }
 
-std::optional<StepMetrics> Trainer::step() {
+std::optional<StepMetrics> Trainer::step(bool stop) {
   Record& record = records_[static_cast<std::size_t>(state_.step % 2)];
   record.known = {};
   record.known.step = state_.step + 1;
@@ -120,7 +121,7 @@ std::optional<StepMetrics> Trainer::step() {
   for (std::int64_t i = 0; i < micro_steps; ++i) micro_step(record, i, micro_steps, targets);
   mark(record, computed);
   parts_.store.finish_reduce(parts_.stream);
-  share_totals(record, targets);
+  share_totals(record, targets, stop);
   mark(record, reduced);
   optimizer_.update({.device = parts_.device,
                      .ops = parts_.ops,
@@ -135,7 +136,7 @@ std::optional<StepMetrics> Trainer::step() {
   auto* told = static_cast<Told*>(record.out.data());
   parts_.device.copy(parts_.stream, &told->loss_sum, totals.data, totals.bytes());
   parts_.device.copy(parts_.stream, &told->norm, optimizer_.gradient_norm(plan_).data, sizeof(float));
-  parts_.device.copy(parts_.stream, told->limbs, plan_[hash_].data, plan_[hash_].bytes());
+  parts_.device.copy(parts_.stream, told->words, plan_[words_].data, plan_[words_].bytes());
   parts_.stream.record(*record.done);
   record.pending = true;
 
@@ -174,21 +175,36 @@ void Trainer::micro_step(Record& record, std::int64_t index, std::int64_t count,
   model_.backward(pass, parts_.store, plan_[totals_].rows(0, 1), scale, last);
 }
 
-void Trainer::share_totals(Record& record, std::int64_t targets) {
+void Trainer::share_totals(Record& record, std::int64_t targets, bool stop) {
   auto* added = static_cast<Added*>(record.in.data());
   added->targets = static_cast<float>(targets);
   // Sixteen bits to a word: sums over up to 32768 ranks do not overflow, and the carries are added up afterwards.
   for (int i = 0; i < kLimbs; ++i) {
-    added->limbs[i] = static_cast<std::int32_t>((record.known.token_hash >> (16 * i)) & 0xffffU);
+    added->words[i] = static_cast<std::int32_t>((record.known.token_hash >> (16 * i)) & 0xffffU);
   }
+  added->words[kLimbs] = stop ? 1 : 0;
   const Tensor totals = plan_[totals_];
-  const Tensor hash = plan_[hash_];
+  const Tensor words = plan_[words_];
   parts_.device.copy(parts_.stream, totals.rows(1, 1).data, &added->targets, sizeof(float));
-  parts_.device.copy(parts_.stream, hash.data, added->limbs, hash.bytes());
+  parts_.device.copy(parts_.stream, words.data, added->words, words.bytes());
   if (parts_.data.size() > 1) {
     parts_.data.all_reduce(parts_.stream, totals);
-    parts_.data.all_reduce(parts_.stream, hash);
+    parts_.data.all_reduce(parts_.stream, words);
   }
+  // Ranks of the tensor axis have the same samples, but each its own signals.
+  if (parts_.tensor.size() > 1) parts_.tensor.all_reduce(parts_.stream, words.rows(kLimbs, 1));
+}
+
+bool Trainer::any_rank(bool stop) {
+  auto* words = static_cast<Added*>(records_[0].in.data())->words;
+  words[kLimbs] = stop ? 1 : 0;
+  const Tensor asked = plan_[words_].rows(kLimbs, 1);
+  parts_.device.copy(parts_.stream, asked.data, words + kLimbs, asked.bytes());
+  if (parts_.data.size() > 1) parts_.data.all_reduce(parts_.stream, asked);
+  if (parts_.tensor.size() > 1) parts_.tensor.all_reduce(parts_.stream, asked);
+  parts_.device.copy(parts_.stream, words + kLimbs, asked.data, asked.bytes());
+  parts_.stream.synchronize();
+  return words[kLimbs] != 0;
 }
 
 std::optional<StepMetrics> Trainer::tell(Record& record) {
@@ -201,7 +217,8 @@ std::optional<StepMetrics> Trainer::tell(Record& record) {
   m.loss = static_cast<double>(told.loss_sum) / static_cast<double>(told.targets);
   m.grad_norm = static_cast<double>(told.norm);
   m.token_hash = 0;
-  for (int i = 0; i < kLimbs; ++i) m.token_hash += static_cast<std::uint64_t>(told.limbs[i]) << (16 * i);
+  for (int i = 0; i < kLimbs; ++i) m.token_hash += static_cast<std::uint64_t>(told.words[i]) << (16 * i);
+  m.stop = told.words[kLimbs] != 0;
   m.seconds.compute = seconds_between(record.marks[begin], record.marks[computed]);
   m.seconds.reduce = seconds_between(record.marks[computed], record.marks[reduced]);
   m.seconds.optimizer = seconds_between(record.marks[reduced], record.marks[updated]);
@@ -225,33 +242,18 @@ void Trainer::resume(const TrainState& state) {
   state_ = state;
 }
 
-double Trainer::evaluate(BatchSource& source, std::int64_t samples) {
+std::optional<double> Trainer::evaluate(BatchSource& source, std::int64_t samples, const std::function<bool()>& stop) {
   check(samples > 0, "an evaluation over {} samples: at least 1 is needed", samples);
   const PhaseScope scope(process_status(), Phase::evaluation);
   parts_.stream.synchronize();  // the host's collectives below come after those of steps on every rank
   std::vector<double> sums(static_cast<std::size_t>(samples));
   std::vector<double> counts(sums.size());
-  const auto* losses = static_cast<const float*>(host_losses_.data());
   const std::int64_t stride = config_.micro_batch * parts_.data.size();
   // As many rounds on every rank: a pass may be a collective of all that share parameters.
   for (std::int64_t round = 0; round < samples; round += stride) {
-    const std::int64_t first = std::min(round + parts_.data.rank() * config_.micro_batch, samples - 1);
-    const bool beyond = round + parts_.data.rank() * config_.micro_batch >= samples;
-    const std::int64_t rows = beyond ? 1 : std::min(config_.micro_batch, samples - first);
+    if (stop && any_rank(stop())) return std::nullopt;
     process_status().tick();
-    const Batch& batch = source.read(first, rows);
-    model_.batch().upload(parts_.device, parts_.stream, plan_, batch);
-    model_.forward(pass(), parts_.store);
-    const Tensor device_losses = model_.losses(pass(), parts_.store);
-    parts_.device.copy(parts_.stream, host_losses_.data(), device_losses.data, device_losses.bytes());
-    parts_.stream.synchronize();
-    if (beyond) continue;
-    const auto* targets = batch.targets.as<std::int32_t>();
-    for (std::int64_t i = 0; i < rows * config_.sequence; ++i) {
-      const auto sample = static_cast<std::size_t>(first + i / config_.sequence);
-      sums[sample] += static_cast<double>(losses[i]);
-      counts[sample] += targets[i] >= 0 ? 1.0 : 0.0;
-    }
+    score(source, round + parts_.data.rank() * config_.micro_batch, sums, counts);
   }
   // Each sample is one rank's alone: these sums only add zeros, and the order of what follows is the samples'.
   parts_.data.host_reduce(sums, Reduction::sum);
@@ -264,6 +266,27 @@ double Trainer::evaluate(BatchSource& source, std::int64_t samples) {
   }
   check(count > 0.0, "the {} samples of the evaluation hold no target", samples);
   return sum / count;
+}
+
+void Trainer::score(BatchSource& source, std::int64_t first, std::vector<double>& sums, std::vector<double>& counts) {
+  const auto samples = static_cast<std::int64_t>(sums.size());
+  const bool counted = first < samples;
+  if (!counted) first = samples - 1;  // read for nothing
+  const std::int64_t rows = std::min(config_.micro_batch, samples - first);
+  const Batch& batch = source.read(first, rows);
+  model_.batch().upload(parts_.device, parts_.stream, plan_, batch);
+  model_.forward(pass(), parts_.store);
+  const Tensor device_losses = model_.losses(pass(), parts_.store);
+  parts_.device.copy(parts_.stream, host_losses_.data(), device_losses.data, device_losses.bytes());
+  parts_.stream.synchronize();
+  if (!counted) return;
+  const auto* losses = static_cast<const float*>(host_losses_.data());
+  const auto* targets = batch.targets.as<std::int32_t>();
+  for (std::int64_t i = 0; i < rows * config_.sequence; ++i) {
+    const auto sample = static_cast<std::size_t>(first + i / config_.sequence);
+    sums[sample] += static_cast<double>(losses[i]);
+    counts[sample] += targets[i] >= 0 ? 1.0 : 0.0;
+  }
 }
 
 }  // namespace trireme

@@ -4,8 +4,10 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "core/base/batch.h"
 #include "core/base/group.h"
@@ -39,14 +41,16 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Enqueues one update and returns what the one before told (nothing after the first).
-  std::optional<StepMetrics> step();
+  /// Enqueues one update and returns what the one before told (nothing after the first). `stop`: this rank was asked to
+  /// stop; that some rank was is known to all from what the update tells, in the sums that it makes anyway.
+  std::optional<StepMetrics> step(bool stop = false);
   /// Waits for the last update and returns what it told, if that was not told yet. Before an evaluation or a
   /// checkpoint.
   std::optional<StepMetrics> flush();
   /// Mean loss over samples [0, samples) of another source: the same bits for any number of data ranks, as batches are
-  /// cut the same way and summed sample by sample. All ranks call; returns when done.
-  double evaluate(BatchSource& source, std::int64_t samples);
+  /// cut the same way and summed sample by sample. All ranks call; returns when done. `stop` is asked before each
+  /// batch; when it holds on some rank, all leave, without a result.
+  std::optional<double> evaluate(BatchSource& source, std::int64_t samples, const std::function<bool()>& stop = {});
 
   const TrainState& state() const { return state_; }
   /// Goes on from a checkpoint whose masters and moments are in the store; clears what was not told.
@@ -71,7 +75,11 @@ class Trainer {
   void measure_peak();
   const Batch& read(std::int64_t position);
   void micro_step(Record& record, std::int64_t index, std::int64_t count, std::int64_t& targets);
-  void share_totals(Record& record, std::int64_t targets);
+  void share_totals(Record& record, std::int64_t targets, bool stop);
+  /// Whether some rank says so. Between updates.
+  bool any_rank(bool stop);
+  /// Adds the batch of samples from `first` on to the sums and counts of its samples.
+  void score(BatchSource& source, std::int64_t first, std::vector<double>& sums, std::vector<double>& counts);
   void mark(Record& record, Mark which);
   Pass pass();
   std::optional<StepMetrics> tell(Record& record);
@@ -82,7 +90,7 @@ class Trainer {
   Optimizer optimizer_;
   Plan plan_;
   TrainState state_;
-  Slot totals_, hash_;               // [2] f32: sum of losses, targets; [4] i32: 16 bits each of the token hash
+  Slot totals_, words_;  // [2] f32: sum of losses, targets; [5] i32: 16 bits each of the token hash, requests to stop
   std::unique_ptr<Event> uploaded_;  // the last batch has been read by the device
   std::array<Record, 2> records_;
   Buffer host_losses_;       // pinned, [B*T] f32, for evaluation

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/stop.h"
 #include "core/io/folder_lock.h"
 #include "core/io/json.h"
 #include "data_pipeline/dedup/exact.h"
@@ -162,6 +163,7 @@ class Pipeline {
     together(world_, [&] {
       const auto size = static_cast<std::size_t>(world_.size());
       for (auto u = static_cast<std::size_t>(world_.rank()); u < hashes.size(); u += size) {
+        leave_if_stop_requested();
         if (results_[u].shard) hashes[u] = Shard(stage_.shard_path(plan_.units[u].key)).text_hashes();
       }
     });

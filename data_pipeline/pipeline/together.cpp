@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/stop.h"
 
 namespace trireme {
 namespace {
@@ -96,11 +97,11 @@ void together(Group& world, const std::function<void()>& body) {
     body();
   } catch (const std::exception& problem) {
     const Error error = explained(problem);
-    report = static_cast<char>('0' + (error.code() == ExitCode::usage ? 2 : 1)) + std::string(error.what());
+    report = static_cast<char>('0' + static_cast<int>(error.code())) + std::string(error.what());
   }
   for (const std::string& other : world.host_gather(report)) {
     if (other.empty()) continue;
-    throw Error(other.substr(1), other[0] == '2' ? ExitCode::usage : ExitCode::failed, std::source_location::current());
+    throw Error(other.substr(1), static_cast<ExitCode>(other[0] - '0'), std::source_location::current());
   }
 }
 
@@ -112,6 +113,7 @@ void for_each_unit(Group& world, std::uint64_t units, std::int64_t workers,
     while (threads.await_free()) {
       const auto unit = static_cast<std::uint64_t>(world.next_ticket());
       told(std::min(unit, units));
+      leave_if_stop_requested();
       if (unit >= units) break;
       threads.give(unit);
     }

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/base/error.h"
+#include "core/base/stop.h"
 #include "core/io/json.h"
 #include "data_pipeline/filter/quality.h"
 
@@ -79,6 +80,7 @@ UnitResult process_unit(const DataConfig& config, const WorkPlan& plan, const Pl
   std::vector<std::uint32_t> ids;
   Document document;
   while (reader->next(document)) {
+    leave_if_stop_requested();
     trim(document.text);
     const std::string_view rule = broken_rule(measure_text(document.text), config.filter);
     if (!rule.empty()) {

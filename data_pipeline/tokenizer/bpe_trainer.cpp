@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "core/base/error.h"
+#include "core/base/stop.h"
 #include "data_pipeline/tokenizer/byte_level.h"
 #include "data_pipeline/tokenizer/piece_scanner.h"
 
@@ -176,6 +177,7 @@ TokenizerModel train_bpe(const PieceCounter& pieces, const BpeTraining& training
   std::uint32_t right = 0;
   while (model.vocabulary.size() < training.vocab_size &&
          learner.best(std::max<std::uint64_t>(1, training.min_count), left, right)) {
+    leave_if_stop_requested();
     std::string bytes(model.vocabulary.bytes(left));
     bytes += model.vocabulary.bytes(right);
     std::uint32_t id = model.vocabulary.size();

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/stop.h"
 
 namespace trireme {
 namespace {
@@ -50,6 +51,7 @@ void count_units(Work& work, Pattern pattern) {
       options.max_record_bytes = kLargestDocument;
       const auto reader = open_reader(options);
       for (Document document; reader->next(document);) {
+        leave_if_stop_requested();
         mine.text_bytes += document.text.size();
         mine.pieces.add(pattern, document.text);
       }

@@ -146,11 +146,11 @@ class Formula {
     if (c_.mesh.replica > 1) {
       add("replica", CollectiveKind::all_reduce, layers() + 2, kF32 * elements_ / c_.mesh.shard);
     }
-    if (c_.mesh.data() > 1) add("data", CollectiveKind::all_reduce, 2, 2 * kF32 + 4 * kF32);
+    if (c_.mesh.data() > 1) add("data", CollectiveKind::all_reduce, 2, 2 * kF32 + 5 * kF32);
     if (c_.mesh.tensor > 1) {
       for (int64_t i = 0; i < micro_steps_; ++i) activations();
       shared_gradients();
-      add("tensor", CollectiveKind::all_reduce, 1, kF32);  // the norm
+      add("tensor", CollectiveKind::all_reduce, 2, 2 * kF32);  // the norm, requests to stop
     }
     return traffic_;
   }

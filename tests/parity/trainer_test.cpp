@@ -323,13 +323,34 @@ TEST(Trainer, EvaluationIsTheSameBitsForAnyNumberOfRanks) {
     run_thread_ranks(ranks, [&](Group& data) {
       auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
       TrainerRig rig(tiny(), config, tiny_optimizer(), data, batches);
-      const double loss = rig.trainer.evaluate(batches, 13);  // the last batch is not full
+      const double loss = rig.trainer.evaluate(batches, 13).value();  // the last batch is not full
       if (data.rank() == 0) losses.push_back(loss);
     });
   }
   EXPECT_NEAR(losses[0], std::log(53.0), 0.1);  // as good as guessing
   EXPECT_EQ(losses[1], losses[0]);
   EXPECT_EQ(losses[2], losses[0]);
+}
+
+TEST(Trainer, AllRanksKnowWhenOneIsAskedToStop) {
+  run_thread_ranks(3, [&](Group& data) {
+    const TrainerConfig config = tiny_config();
+    auto batches = FixedBatches::random(24, config.sequence, tiny().vocabulary, 9);
+    TrainerRig rig(tiny(), config, tiny_optimizer(), data, batches);
+    std::vector<bool> told;
+    for (int step = 0; step < 4; ++step) {
+      const auto metrics = rig.trainer.step(step == 2 && data.rank() == 1);
+      if (metrics) told.push_back(metrics->stop);
+    }
+    told.push_back(rig.trainer.flush()->stop);
+    EXPECT_EQ(told, (std::vector{false, false, true, false})) << "rank " << data.rank();
+    // In an evaluation of three batches on each rank, asked on one rank before the second.
+    int asked = 0;
+    const auto stop = [&] { return ++asked == 2 && data.rank() == 2; };
+    EXPECT_FALSE(rig.trainer.evaluate(batches, 3 * 3 * config.micro_batch, stop));
+    EXPECT_EQ(asked, 2);
+    EXPECT_TRUE(rig.trainer.evaluate(batches, 3 * 3 * config.micro_batch, [] { return false; }));
+  });
 }
 
 TEST(Trainer, RefusesABatchThatDoesNotDivide) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "launch/stop.h"
+#include "core/base/stop.h"
 
 #include <csignal>
+
+#include "core/base/error.h"
 
 namespace trireme {
 namespace {
@@ -21,5 +23,11 @@ void listen_for_stop() {
 }
 
 bool stop_requested() { return requested != 0; }
+
+void leave_if_stop_requested() {
+  if (!stop_requested()) return;
+  throw Error("stopped on request; the same command goes on, or starts again where nothing was kept", ExitCode::requeue,
+              std::source_location::current());
+}
 
 }  // namespace trireme
