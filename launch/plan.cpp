@@ -88,7 +88,8 @@ int plan_command(std::span<const std::string> arguments) {
   const bool search = values->count("search") != 0;
   const auto config = planned_config(required(*values, "config"), set_options(*values), ranks, search);
   const auto threads = config.cpu.threads > 0 ? config.cpu.threads : std::thread::hardware_concurrency() / ranks;
-  const Machine machine = find_machine(required(*values, "gpu"), static_cast<int>(std::max<std::int64_t>(1, threads)));
+  Machine machine = find_machine(required(*values, "gpu"), static_cast<int>(std::max<std::int64_t>(1, threads)));
+  if (machine.name == "cpu") machine.memory_bytes /= ranks;  // they share this host
   const bool json = values->count("json") != 0;
   return search ? plan_search(config, machine, ranks, json) : plan_one(config, machine, json);
 }

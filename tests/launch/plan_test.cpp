@@ -336,6 +336,14 @@ TEST_F(PlanCommand, SaysWhatPeopleAskFor) {
   EXPECT_NE(table.find("tiny_llama on 4 x h100"), std::string::npos) << table;
 }
 
+TEST_F(PlanCommand, OnTheCpuRanksShareTheHost) {
+  const auto memory = [&](const std::string& ranks) {
+    return nlohmann::json::parse(said({config_, "--gpu", "cpu", "--world", ranks, "--json"}))["machine_memory_bytes"]
+        .get<std::int64_t>();
+  };
+  EXPECT_EQ(memory("3"), memory("1") / 3);
+}
+
 TEST_F(PlanCommand, RefusesWhatCannotBe) {
   const auto mesh = said({config_, "--world", "3", "--set", "mesh.tensor=2"});
   EXPECT_NE(mesh.find("choose among 3*1*1 1*3*1"), std::string::npos) << mesh;
