@@ -32,6 +32,7 @@ number() { [[ $2 =~ ^(0|[1-9][0-9]{0,8})$ ]] || refuse "$1 $2: expected a whole 
 
 # As in launch/trireme.sbatch.
 kill_seconds=5
+keepalive=(--mca oob_tcp_keepalive_time 30 --mca oob_tcp_keepalive_intvl 10 --mca oob_tcp_keepalive_probes 3)
 hosts=
 cores=1
 attempts=100
@@ -69,7 +70,8 @@ done
 
 binding=(--map-by "slot:PE=$cores" --bind-to core)
 [ "$cores" -ne 0 ] || binding=(--map-by slot --bind-to none)
-command=(mpirun --hostfile "$hosts" "${binding[@]}" --mca odls_base_sigkill_timeout "$kill_seconds" "${mca[@]}" "$trireme" "$@")
+command=(mpirun --hostfile "$hosts" "${binding[@]}" --mca odls_base_sigkill_timeout "$kill_seconds"
+  "${keepalive[@]}" "${mca[@]}" "$trireme" "$@")
 if [ $dry = yes ]; then
   printf '%q ' "${command[@]}"
   echo

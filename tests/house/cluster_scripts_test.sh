@@ -61,7 +61,8 @@ said() {
 sbatch=(bash "$root/launch/trireme.sbatch")
 hostfile=(bash "$root/launch/hostfile.sh" hosts --trireme "$trireme")
 
-kill_option="--mca odls_base_sigkill_timeout 5"
+kill_option="--mca odls_base_sigkill_timeout 5 --mca oob_tcp_keepalive_time 30 --mca oob_tcp_keepalive_intvl 10"
+kill_option+=" --mca oob_tcp_keepalive_probes 3"
 check "sbatch: its own numbers" 0 "=mpirun --map-by slot:PE=8 --bind-to core $kill_option $trireme train my_model.yaml" \
   "${sbatch[@]}" --dry-run
 check "sbatch: Slurm's numbers, arguments as they are" 0 \
