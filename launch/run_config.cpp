@@ -226,9 +226,16 @@ LoadedRunConfig load_run_config(const std::string& path, std::span<const std::st
 }
 
 std::string resolve_mesh(MeshShape& mesh, std::int64_t ranks) {
+  constexpr std::int64_t kMostRanks = std::int64_t{1} << 20U;  // the product of three axes is still a number
   const auto given = [](std::int64_t n) { return n == 0 ? std::string("auto") : fmt::format("{}", n); };
   const auto asked = fmt::format("mesh.replica * shard * tensor = {} * {} * {}", given(mesh.replica), given(mesh.shard),
                                  given(mesh.tensor));
+  // Later rules multiply the axes again.
+  const auto largest = std::max({mesh.replica, mesh.shard, mesh.tensor});
+  if (largest > kMostRanks) {
+    mesh = {};
+    return fmt::format("{}: an axis of {} ranks is longer than the {} that a job can have", asked, largest, kMostRanks);
+  }
   if (mesh.replica == 0 && mesh.shard == 0) mesh.replica = 1;
   auto& open = mesh.replica == 0 ? mesh.replica : mesh.shard;
   const bool free = open == 0;
@@ -345,7 +352,10 @@ RunConfig decisive(const RunConfig& config) {
   copy.checkpoint = defaults.checkpoint;
   copy.mesh = defaults.mesh;
   copy.sharding = defaults.sharding;
+  copy.sharding.reduce_dtype = config.sharding.reduce_dtype;  // sums in bf16 are others, not the same in another order
   copy.train.micro_batch = defaults.train.micro_batch;
+  copy.train.recompute = defaults.train.recompute;
+  copy.train.head_rows = defaults.train.head_rows;
   return copy;
 }
 

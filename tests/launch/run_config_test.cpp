@@ -88,6 +88,19 @@ TEST(RunConfig, AllThatCannotBeIsSaidAtOnceWithItsPlace) {
             "  x.yaml:15: data.weights has 1 numbers for 2 folders in data.shards");
 }
 
+TEST(RunConfig, AxesWhoseProductIsNoNumberAreRefused) {
+  // 2^32 * 2^32 is 0 in 64 bits: a remainder by it ends the process.
+  const std::string data = "data: {shards: [x]}\n";
+  EXPECT_EQ(load("mesh: {shard: 4294967296, tensor: 4294967296}\n" + data).problems,
+            "x.yaml:1: mesh.replica * shard * tensor = auto * 4294967296 * 4294967296: an axis of 4294967296 ranks is "
+            "longer than the 1048576 that a job can have");
+  EXPECT_NE(load("mesh: {replica: 4294967296, shard: 4294967296}\n" + data).problems.find("4294967296 ranks is longer"),
+            std::string::npos);
+  EXPECT_NE(load("mesh: {replica: 1048576, shard: 1048576, tensor: 1048576}\n" + data)
+                .problems.find("mpirun -n 1152921504606846976"),
+            std::string::npos);
+}
+
 TEST(RunConfig, WhatOnlyFollowsFromAnotherProblemIsNotSaid) {
   // The values that these would be held against are defaults that nobody asked for.
   EXPECT_EQ(load("train: 3\noptimizer: {schedule: {warmup_steps: 5000}}\ndata: {shards: [x]}\n", 3).problems,
@@ -177,13 +190,21 @@ TEST(RunConfig, TheHashIsOfWhatFixesTheResult) {
   other.log.every = 1;
   other.mesh.replica = 8;
   other.train.micro_batch = 4;
+  other.train.recompute = Recompute::full;  // what a run needs that goes on with less memory
+  other.train.head_rows = 16;
+  other.sharding.stage = ZeroStage::optimizer;
+  other.sharding.reduce = ReduceEvery::step;
   other.checkpoint.every = 3;
   other.cpu.threads = 2;
   EXPECT_EQ(hash_of(other), hash_of(base));
   const std::vector<std::function<void(RunConfig&)>> changes = {
-      [](RunConfig& c) { c.train.seed = 2; },          [](RunConfig& c) { c.optimizer.lr *= 2; },
-      [](RunConfig& c) { c.train.global_batch = 16; }, [](RunConfig& c) { c.model.architecture.layers = 1; },
-      [](RunConfig& c) { c.data.shards = {"y"}; },     [](RunConfig& c) { c.train.precision = Dtype::bf16; }};
+      [](RunConfig& c) { c.train.seed = 2; },
+      [](RunConfig& c) { c.optimizer.lr *= 2; },
+      [](RunConfig& c) { c.train.global_batch = 16; },
+      [](RunConfig& c) { c.model.architecture.layers = 1; },
+      [](RunConfig& c) { c.data.shards = {"y"}; },
+      [](RunConfig& c) { c.train.precision = Dtype::bf16; },
+      [](RunConfig& c) { c.sharding.reduce_dtype = Dtype::bf16; }};
   for (const auto& change : changes) {
     other = base;
     change(other);
