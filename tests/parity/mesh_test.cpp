@@ -74,6 +74,26 @@ TEST_P(MeshParity, TrainsAsOneRank) {
   }
 }
 
+// Parts and their sum are rounded once each on the way: less than a layer more on a path of bf16 tensors.
+TEST(MeshRun, SumsInBf16AsOneRank) {
+  for (const MeshShape mesh : {MeshShape{1, 2, 1}, MeshShape{2, 2, 1}, MeshShape{1, 4, 1}, MeshShape{1, 2, 2}}) {
+    SCOPED_TRACE(fmt::format("replica {} shard {} tensor {}", mesh.replica, mesh.shard, mesh.tensor));
+    MeshCase c = case_of({.mesh = mesh, .family = Family::llama, .precision = Dtype::bf16, .accumulation = 3});
+    const auto exact = variant(c, ZeroStage::optimizer, ReduceEvery::step, Recompute::none);
+    c.sharding.reduce_dtype = Dtype::bf16;
+    MeshCase longer = c;
+    ++longer.architecture.layers;
+    const auto once = variant(c, ZeroStage::optimizer, ReduceEvery::step, Recompute::none);
+    expect_near(once, reference(c), longer);
+    EXPECT_EQ(once.metrics[0].loss, exact.metrics[0].loss) << "before the first update";
+    EXPECT_NE(once.metrics[0].grad_norm, exact.metrics[0].grad_norm) << "nothing was rounded";
+    expect_same_bits(variant(c, ZeroStage::parameters, ReduceEvery::step, Recompute::none), once, "stage 3, whole");
+    const auto parts = variant(c, ZeroStage::parameters, ReduceEvery::micro_step, Recompute::none);
+    expect_near(parts, reference(c), longer);
+    expect_same_bits(variant(c, ZeroStage::gradients, ReduceEvery::micro_step, Recompute::full), parts, "stage 2");
+  }
+}
+
 TEST(MeshRun, RunsAgainToTheSameBits) {
   const MeshCase c = case_of({.mesh = {2, 2, 2}, .family = Family::llama, .precision = Dtype::bf16, .accumulation = 3});
   expect_same_bits(train_on_mesh(c), train_on_mesh(c), "again");
