@@ -52,6 +52,10 @@ class ResidentWeights final : public BlockWeights {
     }
   }
 
+  void settle() override {
+    if (gather_) gather_->synchronize();
+  }
+
   std::size_t copy_bytes() const override {
     return masters_.data() ? whole_.bytes()
                            : whole_.bytes() - whole_.bytes() / static_cast<std::size_t>(parts_.shard_ranks());
@@ -131,6 +135,7 @@ class GatheredWeights final : public BlockWeights {
     compute.record(*updated_);
     for (Place& place : places_) place.block = -1;
   }
+  void settle() override { gather_->synchronize(); }
 
   std::size_t copy_bytes() const override { return copies_.bytes(); }
   std::size_t buffer_bytes() const override {

@@ -48,6 +48,8 @@ class BlockWeights {
   virtual void release(Stream& compute, int block) = 0;
   /// Masters and copies have changed, in the order of `compute`.
   virtual void publish(Stream& compute) = 0;
+  /// Returns when nothing that was published is still on its way: masters and copies may be written from outside.
+  virtual void settle() = 0;
 
   /// Bytes of copies of the parameters in the compute dtype beyond the masters, and of places to gather them in.
   virtual std::size_t copy_bytes() const = 0;

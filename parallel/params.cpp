@@ -100,6 +100,7 @@ class Params final : public ParamStore {
   }
 
   std::vector<NamedSlice> slices(SliceKind kind) override {
+    weights_->settle();
     std::vector<NamedSlice> slices;
     std::int64_t total = 0;
     for (int block = 0; block < blocks(); ++block) {

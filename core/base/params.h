@@ -161,7 +161,7 @@ class ParamStore {
   virtual void publish(Stream& compute) = 0;
   /// Masters were written from outside (initialisation, a checkpoint): derive the compute copies from them.
   virtual void refresh(Stream& compute) = 0;
-  /// For checkpoints and initialisation.
+  /// For checkpoints and initialisation: waits for what publish() has set going, so that masters may be written.
   virtual std::vector<NamedSlice> slices(SliceKind kind) = 0;
   /// Bytes by purpose: "masters", "moments", "gradients", "copies", "buffers".
   virtual std::vector<std::pair<std::string, std::size_t>> memory() const = 0;
