@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every package that Trireme uses. `bash launch/setup.sh` installs them on Debian and Ubuntu.
-if(TRIREME_CUDA)
-  message(FATAL_ERROR "TRIREME_CUDA=ON, and this version has no CUDA wing: use the preset release, dev or tsan")
-endif()
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
@@ -32,3 +29,7 @@ endif()
 add_library(DNNL::dnnl UNKNOWN IMPORTED)
 set_target_properties(DNNL::dnnl PROPERTIES
   IMPORTED_LOCATION ${DNNL_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE_DIR})
+
+if(TRIREME_CUDA)
+  include(Cuda)
+endif()

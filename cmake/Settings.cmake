@@ -21,13 +21,14 @@ endif()
 
 add_library(trireme_settings INTERFACE)
 target_include_directories(trireme_settings INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_options(trireme_settings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+target_compile_options(trireme_settings INTERFACE
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees an overlap in "literal" + std::string that is not there (its bug 105651).
-  target_compile_options(trireme_settings INTERFACE -Wno-restrict)
+  target_compile_options(trireme_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
 if(TRIREME_WERROR)
-  target_compile_options(trireme_settings INTERFACE -Werror)
+  target_compile_options(trireme_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
 if(TRIREME_SANITIZE)
   target_compile_options(trireme_settings INTERFACE

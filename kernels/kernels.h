@@ -27,4 +27,17 @@ std::unique_ptr<DryDevice> make_dry_device(const Machine& machine);
 /// Operations on a dry device, which outlives them.
 std::unique_ptr<Ops> make_dry_ops(Device& device);
 
+struct CudaOptions {
+  int index = 0;                        // of the GPU among those that this process sees
+  bool deterministic_attention = true;  // the same bits from attention's backward pass on every run
+  bool host_memory = false;  // take all memory from the host, where the GPU reaches it slowly and tests can look at it
+};
+
+/// How many GPUs this process can use: 0 without a driver, and in a build without CUDA.
+int cuda_device_count();
+/// One GPU. Throws Error(usage) where there is none of this index, and in a build without CUDA.
+std::unique_ptr<Device> make_cuda_device(const CudaOptions& options);
+/// Operations on a CUDA device (cuBLASLt, cuDNN and own kernels). The device outlives them.
+std::unique_ptr<Ops> make_cuda_ops(Device& device);
+
 }  // namespace trireme

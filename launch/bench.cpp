@@ -148,6 +148,10 @@ int bench_command(std::span<const std::string> arguments) {
       "zero", po::value<std::int64_t>()->default_value(3), "ZeRO stage of the shard axis: 1, 2 or 3")(
       "reduce", po::value<std::string>()->default_value("micro_step"), "sharding.reduce: step or micro_step")(
       "steps", po::value<std::int64_t>()->default_value(10), "measured steps, after two that are not")(
+      "vocabulary", po::value<std::int64_t>()->default_value(0), "tokens; 0: the preset's")(
+      "head_rows", po::value<std::int64_t>()->default_value(0), "rows whose logits exist at a time; 0: the default")(
+      "device", po::value<std::string>()->default_value("auto"), "auto, cpu or cuda")(
+      "deterministic", po::value<bool>()->default_value(true), "on a GPU: the same bits on every run")(
       "threads", po::value<std::int64_t>()->default_value(0), "of each rank; 0: the cores that it may run on");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
@@ -158,7 +162,9 @@ int bench_command(std::span<const std::string> arguments) {
   const auto micro_steps = (*values)["micro-steps"].as<std::int64_t>();
   check_usage(micro_steps >= 1, "--micro-steps {}; expected at least 1", micro_steps);
   const auto tensor = (*values)["tensor"].as<std::int64_t>();
-  const std::vector<std::string> sets = {
+  std::vector<std::string> sets = {
+      "device=" + required(*values, "device"),
+      fmt::format("cuda.deterministic={}", (*values)["deterministic"].as<bool>()),
       "model.preset=" + required(*values, "preset"),
       "precision=" + required(*values, "precision"),
       fmt::format("train.micro_batch={}", (*values)["batch"].as<std::int64_t>()),
@@ -170,6 +176,12 @@ int bench_command(std::span<const std::string> arguments) {
       "sharding.reduce=" + required(*values, "reduce"),
       "data.shards=[none]",
   };
+  const auto set = [&](const char* option, const char* field) {
+    const auto value = (*values)[option].as<std::int64_t>();
+    if (value != 0) sets.push_back(fmt::format("{}={}", field, value));
+  };
+  set("vocabulary", "model.vocabulary");
+  set("head_rows", "train.head_rows");
   return run_in_world([&](World& world) {
     Problems problems;
     auto loaded = load_run_config("", sets, problems);

@@ -33,6 +33,24 @@ int threads_of(const World& world, std::int64_t wanted) {
   return wanted > 0 ? static_cast<int>(wanted) : rank_threads(world.homes(), world.rank(), allowed_cores());
 }
 
+/// A rank alone has the first GPU; more of them need collectives between GPUs, which this version does not have.
+bool runs_on_cuda(const World& world, DeviceChoice choice) {
+  if (choice == DeviceChoice::cpu) return false;
+  if (choice == DeviceChoice::automatic) return world.size() == 1 && cuda_device_count() > 0;
+  check_usage(world.size() == 1, "device: cuda runs on one rank, and there are {}; use device: cpu", world.size());
+  return true;
+}
+
+std::unique_ptr<Device> make_device(const World& world, const Engine::Config& config) {
+  if (runs_on_cuda(world, config.device))
+    return make_cuda_device({.index = 0, .deterministic_attention = config.deterministic});
+  return make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams});
+}
+
+std::unique_ptr<Ops> make_ops(Device& device) {
+  return device.kind() == DeviceKind::cuda ? make_cuda_ops(device) : make_cpu_ops(device);
+}
+
 ParamTable table_of(const Architecture& architecture) { return Model(architecture).params(); }
 
 /// The data is there and long enough. It decides the vocabulary when the model leaves it open, and must fit into it
@@ -88,8 +106,8 @@ int rank_threads(std::span<const RankHome> homes, int rank, int cores) {
 }
 
 Engine::Engine(World& world, const Architecture& architecture, const Config& config)
-    : device(make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams})),
-      ops(make_cpu_ops(*device)),
+    : device(make_device(world, config)),
+      ops(make_ops(*device)),
       stream(device->make_stream("compute")),
       mesh(connect_mesh(world, config.mesh, copies_of(architecture, config.mesh), *device)),
       table(table_of(architecture)),
@@ -157,6 +175,8 @@ Engine::Config engine_config(const RunConfig& config) {
   return {.mesh = config.mesh,
           .precision = config.train.precision,
           .sharding = {config.sharding.stage, config.sharding.reduce, config.sharding.reduce_dtype},
+          .device = config.device,
+          .deterministic = config.cuda.deterministic,
           .threads = config.cpu.threads,
           .inline_streams = config.cpu.inline_streams};
 }

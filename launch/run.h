@@ -26,6 +26,8 @@ struct Engine {
     MeshShape mesh;
     Dtype precision = Dtype::f32;
     ShardingOptions sharding = {};
+    DeviceChoice device = DeviceChoice::automatic;
+    bool deterministic = true;  // on a GPU
     std::int64_t threads = 0;  // of each rank; 0: as rank_threads() says
     bool inline_streams = false;
   };

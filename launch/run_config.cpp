@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kFamilies[] = {"gpt2", "llama"};
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};  // in the order of Dtype
 constexpr std::string_view kRecompute[] = {"none", "full"};
+constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
 constexpr std::string_view kReduceEvery[] = {"step", "micro_step"};
 constexpr std::string_view kSchedules[] = {"constant", "linear", "cosine", "wsd"};
 constexpr std::string_view kDecays[] = {"sqrt", "linear"};
@@ -121,6 +122,10 @@ void fields(FieldVisitor& v, RunConfig& c) {
   v.group("watchdog", "ends a job that hangs, and says whose fault it is", [&] {
     v.field("seconds", c.watchdog.seconds, "longest wait of one rank for others that show no progress; 0: off",
             kNotNegative);
+  });
+  v.choice("device", c.device, kDevices, "where the model runs; auto: a GPU where there is one");
+  v.group("cuda", "the GPU", [&] {
+    v.field("deterministic", c.cuda.deterministic, "the same bits on every run, also from attention's backward pass");
   });
   v.group("cpu", "the CPU device", [&] {
     v.field("threads", c.cpu.threads, "of each rank; 0: the cores that it may run on, shared with its neighbours",
@@ -348,6 +353,7 @@ RunConfig decisive(const RunConfig& config) {
   copy.log = defaults.log;
   copy.watchdog = defaults.watchdog;
   copy.cpu = defaults.cpu;
+  copy.device = defaults.device;
   copy.eval = defaults.eval;
   copy.checkpoint = defaults.checkpoint;
   copy.mesh = defaults.mesh;

@@ -18,6 +18,9 @@ namespace trireme {
 /// The longest sequence that train.sequence: 0 becomes.
 inline constexpr std::int64_t kLongestDefault = 1024;
 
+/// automatic: a GPU where this binary can use one and the world is one rank, the CPU otherwise.
+enum class DeviceChoice { automatic, cpu, cuda };
+
 struct RunConfig {
   struct {
     std::string dir = "runs/run";
@@ -54,6 +57,10 @@ struct RunConfig {
   struct {
     double seconds = 600;
   } watchdog;
+  DeviceChoice device = DeviceChoice::automatic;
+  struct {
+    bool deterministic = true;
+  } cuda;
   struct {
     std::int64_t threads = 0;
     bool inline_streams = false;

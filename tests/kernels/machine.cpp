@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/ops.h"
+#include "tests/kernels/test_device.h"
 
 namespace trireme::kernel_test {
 
@@ -19,14 +20,14 @@ std::unique_ptr<Ops> make_ops(Device& device, int threads) {
   if (name == "baseline") table = cpu::kernel_table(cpu::InstructionSet::baseline);
   if (name == "avx2") table = cpu::kernel_table(cpu::InstructionSet::avx2);
   if (name == "avx512") table = cpu::kernel_table(cpu::InstructionSet::avx512);
-  if (table == nullptr) return make_cpu_ops(device);  // also where the processor lacks what was named
+  if (table == nullptr || tests_on_cuda()) return make_test_ops(device);  // also where the processor lacks what was named
   return std::make_unique<cpu::CpuOps>(threads, *table);
 }
 
 }  // namespace
 
 Machine::Machine(const CpuOptions& options)
-    : device_(make_cpu_device({.threads = test_threads(options.threads), .inline_streams = options.inline_streams})),
+    : device_(make_test_device({.threads = test_threads(options.threads), .inline_streams = options.inline_streams})),
       ops_(make_ops(*device_, test_threads(options.threads))),
       stream_(device_->make_stream("test")) {}
 

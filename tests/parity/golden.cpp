@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "core/base/error.h"
@@ -60,7 +61,9 @@ std::vector<T> array(const std::string& bytes, const nlohmann::json& entry) {
 }  // namespace
 
 Golden read_golden(const std::string& name) {
-  const std::string stem = std::string(TRIREME_SOURCE_DIR) + "/tests/golden/model/" + name;
+  const char* moved = std::getenv("TRIREME_TEST_SOURCES");  // where a bundle has them
+  const std::string sources = moved == nullptr ? TRIREME_SOURCE_DIR : moved;
+  const std::string stem = sources + "/tests/golden/model/" + name;
   const auto json = nlohmann::json::parse(read_file(stem + ".json", 1 << 20));
   const std::string bytes = read_file(stem + ".bin", 1 << 24);
   Golden golden;

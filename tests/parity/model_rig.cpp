@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
+#include "tests/kernels/test_device.h"
 
 namespace trireme {
 namespace {
@@ -21,8 +22,8 @@ std::vector<T> values_of(const Tensor& tensor) {
 ModelRig::ModelRig(const Architecture& a, const Options& options)
     : a_(a),
       options_(options),
-      device_(make_cpu_device({.threads = options.threads})),
-      ops_(make_cpu_ops(*device_)),
+      device_(make_test_device({.threads = options.threads})),
+      ops_(make_test_ops(*device_)),
       stream_(device_->make_stream("compute")),
       tensor_(make_self_group("tensor")),
       model_(a, options.head_rows),
@@ -103,10 +104,12 @@ double ModelRig::loss(BatchSource& source, std::int64_t first) {
 
 std::vector<float> ModelRig::logits(BatchSource& source, std::int64_t first) {
   forward(source.read(first, options_.batch));
-  std::vector<float> out(static_cast<std::size_t>(options_.batch * options_.time * a_.vocabulary));
-  model_.logits(pass(), *store_, 0, {out.data(), Dtype::f32, {options_.batch * options_.time, a_.vocabulary}});
+  const std::int64_t rows = options_.batch * options_.time;
+  const Buffer out = device_->allocate(static_cast<std::size_t>(rows * a_.vocabulary) * sizeof(float));
+  const Tensor logits{out.data(), Dtype::f32, {rows, a_.vocabulary}};
+  model_.logits(pass(), *store_, 0, logits);
   stream_->synchronize();
-  return out;
+  return values_of<float>(logits);
 }
 
 std::pair<std::vector<float>, std::vector<std::int32_t>> ModelRig::score(BatchSource& source, std::int64_t first) {

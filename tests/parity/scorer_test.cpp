@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/rng.h"
 #include "core/train/init.h"
+#include "tests/kernels/test_device.h"
 #include "tests/parity/bounds.h"
 #include "tests/parity/fixed_batches.h"
 #include "tests/parity/model_rig.h"
@@ -50,8 +51,8 @@ std::vector<ScoreRequest> requests_for(const Architecture& a) {
 }
 
 std::vector<Likelihood> score_on(const Architecture& a, Group& ranks, std::int64_t tokens_per_batch) {
-  const auto device = make_cpu_device({});
-  const auto ops = make_cpu_ops(*device);
+  const auto device = make_test_device({});
+  const auto ops = make_test_ops(*device);
   const auto stream = device->make_stream("compute");
   const auto self = make_self_group("replica");
   const auto tensor = make_self_group("tensor");
@@ -131,8 +132,8 @@ TEST_P(ScorerTest, AnyNumberOfRanksGivesTheSameBits) {
 
 TEST_P(ScorerTest, RefusesWhatDoesNotFit) {
   const auto a = tiny(GetParam());
-  const auto device = make_cpu_device({});
-  const auto ops = make_cpu_ops(*device);
+  const auto device = make_test_device({});
+  const auto ops = make_test_ops(*device);
   const auto stream = device->make_stream("compute");
   const auto self = make_self_group("self");
   const auto table = Model(a).params();

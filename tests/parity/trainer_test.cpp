@@ -18,6 +18,7 @@
 #include "tests/parity/fixed_batches.h"
 #include "tests/parity/golden.h"
 #include "tests/parity/model_rig.h"
+#include "tests/kernels/test_device.h"
 
 namespace trireme {
 namespace {
@@ -27,8 +28,8 @@ struct TrainerRig {
   TrainerRig(const Architecture& architecture, const TrainerConfig& config, const OptimizerConfig& optimizer,
              Group& data, BatchSource& source, int threads = 1)
       : a(architecture),
-        device(make_cpu_device({.threads = threads})),
-        ops(make_cpu_ops(*device)),
+        device(make_test_device({.threads = threads})),
+        ops(make_test_ops(*device)),
         stream(device->make_stream("compute")),
         tensor(make_self_group("tensor")),
         table(Model(a).params()),

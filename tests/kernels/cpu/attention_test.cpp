@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/kernels/machine.h"
+#include "tests/kernels/test_device.h"
 
 namespace trireme::kernel_test {
 namespace {
@@ -13,11 +14,13 @@ struct Case {
   Dtype dtype;
   bool documents;
 };
-const Case kCases[] = {
-    {1, 1, 1, 1, 2, Dtype::f32, false},     {2, 5, 3, 1, 6, Dtype::f32, true},    {1, 64, 2, 2, 64, Dtype::f32, false},
-    {2, 65, 2, 1, 20, Dtype::f32, false},   {1, 150, 4, 2, 16, Dtype::f32, true}, {1, 257, 1, 1, 33, Dtype::f32, true},
-    {1, 130, 2, 2, 128, Dtype::f32, false}, {2, 5, 3, 1, 6, Dtype::bf16, true},   {1, 64, 2, 2, 64, Dtype::bf16, false},
-    {1, 150, 4, 2, 16, Dtype::bf16, true},  {2, 65, 2, 1, 20, Dtype::bf16, false}};
+const Case kCases[] = {{1, 1, 1, 1, 2, Dtype::f32, false},     {2, 5, 3, 1, 6, Dtype::f32, true},
+                       {1, 64, 2, 2, 64, Dtype::f32, false},   {2, 65, 2, 1, 20, Dtype::f32, false},
+                       {1, 150, 4, 2, 16, Dtype::f32, true},   {1, 257, 1, 1, 33, Dtype::f32, true},
+                       {1, 130, 2, 2, 128, Dtype::f32, false}, {2, 5, 3, 1, 6, Dtype::bf16, true},
+                       {1, 64, 2, 2, 64, Dtype::bf16, false},  {1, 150, 4, 2, 16, Dtype::bf16, true},
+                       {2, 65, 2, 1, 20, Dtype::bf16, false},  {2, 96, 4, 2, 64, Dtype::bf16, false},
+                       {1, 131, 3, 1, 128, Dtype::bf16, false}};
 
 /// Documents of growing length: 1, 4, 9, ... positions, then one that covers whole tiles of keys.
 Index document_starts(const Case& c) {
@@ -53,6 +56,10 @@ AttentionError attention_error(const Values& qkv, const Values& dy, const Values
   const auto s = sizes(c);
   const double u = roundoff(Dtype::f32);
   const double v = roundoff(c.dtype);
+  // Matrix units take probabilities and their gradients in the dtype of the tensors; the CPU's kernels keep fp32.
+  const double factor = tests_on_cuda() ? v : 0.0;
+  // They also round each query head's share of a key's gradient before the heads of a group are added.
+  const double share = c.heads == c.kv_heads ? factor : 2 * factor;
   const double products = (static_cast<double>(s.size) + 3) * u;
   const std::size_t packed = s.heads + 2 * s.kv_heads;
   AttentionError error{Values(y.size()), Values(s.batch * s.heads * s.time), Values(qkv.size())};
@@ -86,19 +93,22 @@ AttentionError attention_error(const Values& qkv, const Values& dy, const Values
         const double relative = 2 * worst + (keys + 8) * u + 4 * u * std::abs(lse);
         error.lse[(b * s.heads + h) * s.time + t] = relative;
         for (std::size_t k = 0; k < s.size; ++k) error.y[out + k] = v * std::abs(y[out + k]);
-        const double dot_error = (products + v) * dot_size + 2 * relative * dot_size + u * std::abs(dot);
+        // y was made with rounded probabilities.
+        double rounded_dot = 0.0;
+        for (std::size_t j = first; j <= t; ++j) rounded_dot += factor * std::exp(score[j] - lse) * slope_size[j];
+        const double dot_error = (products + v) * dot_size + 2 * relative * dot_size + u * std::abs(dot) + rounded_dot;
         for (std::size_t j = first; j <= t; ++j) {
           const double p = std::exp(score[j] - lse);
           const double term = p * std::abs(slope[j] - dot) * s.scale;
           const double term_error =
-              relative * term + p * s.scale * (products * slope_size[j] + dot_error) + 4 * u * term;
+              (relative + factor) * term + p * s.scale * (products * slope_size[j] + dot_error) + 4 * u * term;
           // Sums over keys or queries have at most time * (heads / kv_heads) terms.
           const double sum = (static_cast<double>(s.time * (s.heads / s.kv_heads)) + 3) * u;
           for (std::size_t k = 0; k < s.size; ++k) {
-            error.y[out + k] += (relative + sum) * p * std::abs(qkv[at(j, g + s.kv_heads) + k]);
+            error.y[out + k] += (relative + sum + factor) * p * std::abs(qkv[at(j, g + s.kv_heads) + k]);
             error.d_qkv[at(t, h) + k] += (term_error + sum * term) * std::abs(qkv[at(j, g) + k]);
-            error.d_qkv[at(j, g) + k] += (term_error + sum * term) * std::abs(qkv[at(t, h) + k]);
-            error.d_qkv[at(j, g + s.kv_heads) + k] += (relative + sum) * p * std::abs(dy[out + k]);
+            error.d_qkv[at(j, g) + k] += (term_error + (sum + share - factor) * term) * std::abs(qkv[at(t, h) + k]);
+            error.d_qkv[at(j, g + s.kv_heads) + k] += (relative + sum + share) * p * std::abs(dy[out + k]);
           }
         }
       }
@@ -171,7 +181,7 @@ TEST_P(AttentionTest, ForwardAndBackwardAreTheFormula) {
     bounds += bound(i);
     sizes_of_gradient += std::abs(gradient[i]);
   }
-  EXPECT_LT(bounds, (c.dtype == Dtype::bf16 ? 0.1 : 1e-2) * sizes_of_gradient);
+  EXPECT_LT(bounds, (c.dtype == Dtype::f32 ? 1e-2 : tests_on_cuda() ? 0.3 : 0.1) * sizes_of_gradient);
 }
 
 TEST_P(AttentionTest, ThreadsDoNotChangeTheBits) {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/ops.h"
+
+#include <optional>
+
+#include "core/base/error.h"
+#include "kernels/cuda/device.h"
+
+namespace trireme {
+namespace cuda {
+namespace {
+
+/// The key of cuDNN's graph; nothing where it has none: fp32, document masks, heads it does not take.
+template <class Op>
+std::optional<AttentionKey> graph_key(const Op& op, bool backward, bool deterministic) {
+  const std::int64_t size = op.qkv.shape[3];
+  if (op.qkv.dtype != Dtype::bf16 || op.document_start || size % 8 != 0 || size > 256) return std::nullopt;
+  return AttentionKey{op.qkv.shape[0], op.qkv.shape[1], op.heads, op.kv_heads, size, op.scale, backward, deterministic};
+}
+
+}  // namespace
+
+void CudaOps::run(Stream& s, const Attention& op) const {
+  CudaStream& stream = of(s);
+  const auto key = graph_key(op, false, false);
+  const std::lock_guard lock(mutex_);
+  if (!key || !attention_.has(*key)) {
+    tiled_attention(stream, op);
+    return;
+  }
+  attention_.run(stream.handle(), *key, {.qkv = op.qkv.data, .y = op.y.data, .lse = op.lse.data},
+                 stream.scratch(attention_.workspace(*key)));
+}
+
+void CudaOps::run(Stream& s, const AttentionBackward& op) const {
+  CudaStream& stream = of(s);
+  const auto key = graph_key(op, true, deterministic_);
+  const std::lock_guard lock(mutex_);
+  if (!key || !attention_.has(*key)) {
+    tiled_attention_backward(stream, op);
+    return;
+  }
+  attention_.run(stream.handle(), *key,
+                 {.qkv = op.qkv.data, .y = op.y.data, .lse = op.lse.data, .dy = op.dy.data, .d_qkv = op.d_qkv.data},
+                 stream.scratch(attention_.workspace(*key)));
+}
+
+}  // namespace cuda
+
+std::unique_ptr<Ops> make_cuda_ops(Device& device) {
+  auto* cuda_device = dynamic_cast<cuda::CudaDevice*>(&device);
+  check(cuda_device != nullptr, "CUDA operations need a CUDA device, got '{}'", device.description());
+  return std::make_unique<cuda::CudaOps>(cuda_device->options().deterministic_attention);
+}
+
+}  // namespace trireme

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums in a fixed order, in two stages: blocks of a number that depends on the length alone, then one block over them.
+#include "kernels/cuda/column_sums.cuh"
+#include "kernels/cuda/kernels.h"
+#include "kernels/cuda/lanes.cuh"
+
+namespace trireme::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr std::int64_t kMostBlocks = 1024;
+constexpr int kRun = 4;  // elements that are added in fp32 before they go into a double
+
+struct Itself {
+  __device__ float operator()(float v) const { return v; }
+};
+struct Squared {
+  __device__ float operator()(float v) const { return v * v; }
+};
+
+template <int N, class Term>
+__global__ void first_stage(double* parts, const float* x, std::int64_t count, Term term) {
+  __shared__ double shared[kWarp];
+  double sum = 0.0;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads * N;
+  for (std::int64_t at = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * N; at < count; at += step) {
+    float v[N];
+    load<N>(v, x + at);
+    float run = 0.0F;
+#pragma unroll
+    for (int i = 0; i < N; ++i) run += term(v[i]);
+    sum += static_cast<double>(run);
+  }
+  sum = block_sum(sum, shared);
+  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
+}
+
+__global__ void second_stage(float* out, const double* parts, int count) {
+  __shared__ double shared[kWarp];
+  double sum = 0.0;
+  for (int i = static_cast<int>(threadIdx.x); i < count; i += kThreads) sum += parts[i];
+  sum = block_sum(sum, shared);
+  if (threadIdx.x == 0) *out = static_cast<float>(static_cast<double>(*out) + sum);
+}
+
+template <class Term>
+void add_terms(CudaStream& stream, const Tensor& out, const Tensor& x, const Term& term) {
+  const std::int64_t count = x.elements();
+  if (count == 0) return;
+  const auto blocks = static_cast<int>(std::min(divide_up(count, kThreads * kRun), kMostBlocks));
+  auto* parts = static_cast<double*>(stream.scratch(kMostBlocks * sizeof(double)));
+  if (on_sixteen({x.data}) && count % kRun == 0) {
+    first_stage<kRun><<<blocks, kThreads, 0, stream.handle()>>>(parts, data_of<const float>(x), count, term);
+  } else {
+    first_stage<1><<<blocks, kThreads, 0, stream.handle()>>>(parts, data_of<const float>(x), count, term);
+  }
+  check_launch("a sum");
+  second_stage<<<1, kThreads, 0, stream.handle()>>>(data_of<float>(out), parts, blocks);
+  check_launch("a sum");
+}
+
+constexpr int kColumnThreads = 32;
+constexpr int kRowThreads = 8;
+
+/// Each block sums its rows of 32 N columns; parts [gridDim.y, columns].
+template <int N, class T>
+__global__ void column_parts(float* parts, const T* x, std::int64_t rows, std::int64_t columns,
+                             std::int64_t per_block) {
+  __shared__ float shared[kRowThreads][kColumnThreads * N];
+  const std::int64_t column = (static_cast<std::int64_t>(blockIdx.x) * kColumnThreads + threadIdx.x) * N;
+  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.y) * per_block;
+  const std::int64_t end = min(rows, begin + per_block);
+  float sum[N] = {};
+  if (column < columns) {
+#pragma unroll 4
+    for (std::int64_t row = begin + threadIdx.y; row < end; row += kRowThreads) {
+      float v[N];
+      load<N>(v, x + row * columns + column);
+#pragma unroll
+      for (int i = 0; i < N; ++i) sum[i] += v[i];
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < N; ++i) shared[threadIdx.y][threadIdx.x * N + i] = sum[i];
+  __syncthreads();
+  const int thread = static_cast<int>(threadIdx.y) * kColumnThreads + static_cast<int>(threadIdx.x);
+  for (int c = thread; c < kColumnThreads * N; c += kColumnThreads * kRowThreads) {
+    const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kColumnThreads * N + c;
+    if (at >= columns) continue;
+    float total = 0.0F;
+    for (int r = 0; r < kRowThreads; ++r) total += shared[r][c];
+    parts[static_cast<std::int64_t>(blockIdx.y) * columns + at] = total;
+  }
+}
+
+}  // namespace
+
+void sum(CudaStream& stream, const Sum& op) { add_terms(stream, op.out, op.x, Itself{}); }
+
+void squared_norm(CudaStream& stream, const SquaredNorm& op) { add_terms(stream, op.out, op.x, Squared{}); }
+
+void column_sum(CudaStream& stream, const Tensor& out, const Tensor& x) {
+  const std::int64_t rows = x.shape[0];
+  const std::int64_t columns = x.shape[1];
+  assert(out.elements() == columns);
+  if (rows == 0) return;
+  with_dtype(x.dtype, [&](auto value) {
+    using T = decltype(value);
+    const bool wide = on_sixteen({x.data}) && columns * static_cast<std::int64_t>(sizeof(T)) % 16 == 0;
+    with_lanes<T>(wide, [&](auto lanes) {
+      constexpr int kLanes = decltype(lanes)::value;
+      const unsigned across = blocks_for(columns, kColumnThreads * kLanes);
+      const auto down = std::min<std::int64_t>(divide_up(rows, 4 * kRowThreads), 512);
+      auto* parts = static_cast<float*>(stream.scratch(static_cast<std::size_t>(down * columns) * sizeof(float)));
+      const dim3 grid(across, static_cast<unsigned>(down));
+      column_parts<kLanes><<<grid, dim3(kColumnThreads, kRowThreads), 0, stream.handle()>>>(
+          parts, data_of<const T>(x), rows, columns, divide_up(rows, down));
+      check_launch("column sums");
+      launch_finish(stream, data_of<float>(out), parts, static_cast<int>(down), columns, columns);
+    });
+  });
+}
+
+}  // namespace trireme::cuda

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device that tests run on: the CPU, or with TRIREME_TEST_DEVICE=cuda in the environment the first GPU.
+#pragma once
+
+#include <memory>
+
+#include "kernels/kernels.h"
+
+namespace trireme {
+
+/// Whether the environment asks for the GPU. All tests of the program are skipped where it does and there is none.
+bool tests_on_cuda();
+/// A GPU as a device has all its memory on the host, so that tests read and write it as they do on the CPU.
+std::unique_ptr<Device> make_test_device(const CpuOptions& options);
+std::unique_ptr<Ops> make_test_ops(Device& device);
+
+}  // namespace trireme
