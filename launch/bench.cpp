@@ -149,7 +149,7 @@ int bench_command(std::span<const std::string> arguments) {
       "reduce", po::value<std::string>()->default_value("micro_step"), "sharding.reduce: step or micro_step")(
       "steps", po::value<std::int64_t>()->default_value(10), "measured steps, after two that are not")(
       "vocabulary", po::value<std::int64_t>()->default_value(0), "tokens; 0: the preset's")(
-      "head_rows", po::value<std::int64_t>()->default_value(0), "rows whose logits exist at a time; 0: the default")(
+      "head-rows", po::value<std::int64_t>()->default_value(0), "rows whose logits exist at a time; 0: the default")(
       "device", po::value<std::string>()->default_value("auto"), "auto, cpu or cuda")(
       "deterministic", po::value<bool>()->default_value(true), "on a GPU: the same bits on every run")(
       "threads", po::value<std::int64_t>()->default_value(0), "of each rank; 0: the cores that it may run on");
@@ -181,7 +181,7 @@ int bench_command(std::span<const std::string> arguments) {
     if (value != 0) sets.push_back(fmt::format("{}={}", field, value));
   };
   set("vocabulary", "model.vocabulary");
-  set("head_rows", "train.head_rows");
+  set("head-rows", "train.head_rows");
   return run_in_world([&](World& world) {
     Problems problems;
     auto loaded = load_run_config("", sets, problems);
