@@ -28,7 +28,7 @@ struct Engine {
     ShardingOptions sharding = {};
     DeviceChoice device = DeviceChoice::automatic;
     bool deterministic = true;  // on a GPU
-    std::int64_t threads = 0;  // of each rank; 0: as rank_threads() says
+    std::int64_t threads = 0;   // of each rank; 0: as rank_threads() says
     bool inline_streams = false;
   };
   Engine(World& world, const Architecture& architecture, const Config& config);

@@ -14,11 +14,11 @@
 #include "core/train/init.h"
 #include "kernels/kernels.h"
 #include "parallel/parallel.h"
+#include "tests/kernels/test_device.h"
 #include "tests/parity/bounds.h"
 #include "tests/parity/fixed_batches.h"
 #include "tests/parity/golden.h"
 #include "tests/parity/model_rig.h"
-#include "tests/kernels/test_device.h"
 
 namespace trireme {
 namespace {
