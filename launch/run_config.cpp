@@ -353,6 +353,7 @@ RunConfig decisive(const RunConfig& config) {
   copy.log = defaults.log;
   copy.watchdog = defaults.watchdog;
   copy.cpu = defaults.cpu;
+  copy.cuda = defaults.cuda;
   copy.device = defaults.device;
   copy.eval = defaults.eval;
   copy.checkpoint = defaults.checkpoint;
