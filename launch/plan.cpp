@@ -73,7 +73,7 @@ int plan_command(std::span<const std::string> arguments) {
   namespace po = boost::program_options;
   CommandLine line{"plan CONFIG --world N [--gpu h100]",
                    "Tells what one of N ranks would hold, compute and send in a training step of CONFIG, and how long "
-                   "it should take, by running the step on a device that only counts. Nothing is read or written.",
+                   "it should take, by running the step on a device that only counts. Nothing is written.",
                    po::options_description("Options"),
                    {"config"}};
   add_set_option(line.options);

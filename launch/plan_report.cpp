@@ -181,6 +181,11 @@ std::string to_text(const PlanReport& r) {
   text += fmt::format("{} x {}: {}\n", ranks, r.machine.name, mesh_text(r.config));
   text += fmt::format("micro-batch {}, {} micro-steps a step, recompute {}\n", r.config.train.micro_batch,
                       r.step.micro_steps, recompute_text(r.config));
+  if (const auto per_node = r.machine.ranks_per_node; ranks > per_node) {
+    text +=
+        fmt::format("nodes of {} {}s{}\n", per_node, r.machine.name,
+                    per_node % r.config.mesh.tensor == 0 ? "" : "; warning: tensor groups cross nodes, which is slow");
+  }
   if (const auto note = padding_note(r.config.model.architecture, r.config.mesh.tensor); !note.empty()) {
     text += note + "\n";
   }

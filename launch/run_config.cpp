@@ -320,11 +320,20 @@ void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems) {
           fmt::format("mesh.tensor = {} does not divide train.micro_batch * train.sequence = {} * {} tokens, which the "
                       "axis splits",
                       c.mesh.tensor, c.train.micro_batch, c.train.sequence));
+  std::vector<std::int64_t> micro_batches;
+  for (std::int64_t b = 1; b <= c.train.global_batch && micro_batches.size() < 12; ++b) {
+    if (divides(b * c.mesh.data(), c.train.global_batch)) micro_batches.push_back(b);
+  }
   const auto per_pass = c.train.micro_batch * c.mesh.data();
   require(divides(per_pass, c.train.global_batch),
           {"train.global_batch", "train.micro_batch", "mesh.replica", "mesh.shard", "mesh.tensor"},
-          fmt::format("train.global_batch = {} is not a multiple of train.micro_batch * data-parallel ranks = {} * {}",
-                      c.train.global_batch, c.train.micro_batch, c.mesh.data()));
+          fmt::format(
+              "train.global_batch = {} is not a multiple of train.micro_batch * data-parallel ranks = {} * {}; {}",
+              c.train.global_batch, c.train.micro_batch, c.mesh.data(),
+              micro_batches.empty()
+                  ? fmt::format("the nearest multiple is {}",
+                                per_pass * std::max<std::int64_t>(1, (c.train.global_batch + per_pass / 2) / per_pass))
+                  : fmt::format("train.micro_batch may be {}", fmt::join(micro_batches, " "))));
   require(c.optimizer.schedule.warmup_steps <= c.train.steps, {"optimizer.schedule.warmup_steps", "train.steps"},
           fmt::format("optimizer.schedule.warmup_steps = {} is more than train.steps = {}",
                       c.optimizer.schedule.warmup_steps, c.train.steps));

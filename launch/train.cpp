@@ -84,7 +84,8 @@ class TrainingRun {
       const bool stop = stop_ || step == options_.stop_at;
       if (last || stop || due(config_.checkpoint.every, step)) save(last || stop);
       if (stop && (!last || unvalidated_)) {
-        note(fmt::format("stopped after step {} of {}; the same command goes on from there", step, steps));
+        note(fmt::format("stopped after step {} of {} ({}); the same command goes on from there", step, steps,
+                         why_stopped(step)));
         return ExitCode::requeue;
       }
     }
@@ -155,6 +156,10 @@ class TrainingRun {
     if (!state) return;
     trainer_.resume(*state);
     note(fmt::format("resumed after step {} of {}", state->step, config_.train.steps));
+    if (options_.stop_at > 0 && options_.stop_at <= state->step) {
+      note(fmt::format("warning: --stop-at {} is behind: this start goes on to step {}", options_.stop_at,
+                       config_.train.steps));
+    }
   }
 
   /// With `leaving`, what cannot be saved now never will be: an error. Otherwise training goes on without.
@@ -194,6 +199,14 @@ class TrainingRun {
     if (world_.rank() != 0) return;
     metrics_->write(*metrics);
     progress_.update(*metrics);
+  }
+
+  /// For people; ranks may have different reasons, this is the first one's.
+  std::string why_stopped(std::int64_t step) const {
+    if (step == options_.stop_at) return "--stop-at";
+    if (stop_requested()) return "asked to by a signal";
+    return limit_.near(save_seconds_) ? "its time is nearly over: run.max_seconds or SLURM_JOB_END_TIME"
+                                      : "another rank was asked to";
   }
 
   /// For this rank; stop_ is what the ranks agreed on.

@@ -83,7 +83,8 @@ TEST(RunConfig, AllThatCannotBeIsSaidAtOnceWithItsPlace) {
             "  x.yaml:6: train.sequence = 1000 is longer than model.context = 256\n"
             "  x.yaml:10: mesh.replica * shard * tensor = 3 * 1 * 1 cannot be the 2 ranks of this job; start it with "
             "mpirun -n 3, or choose among 2*1*1 1*2*1 1*1*2\n"
-            "  x.yaml:7: train.global_batch = 7 is not a multiple of train.micro_batch * data-parallel ranks = 2 * 3\n"
+            "  x.yaml:7: train.global_batch = 7 is not a multiple of train.micro_batch * data-parallel ranks = 2 * 3; "
+            "the nearest multiple is 6\n"
             "  x.yaml:12: optimizer.beta1 = 0.9 and beta2 = 1 must be below 1\n"
             "  x.yaml:15: data.weights has 1 numbers for 2 folders in data.shards");
 }
