@@ -63,8 +63,9 @@ double rank_hours_of(const RunConfig& config, const PlannedStep& step) {
 
 std::string memory_text(const PlanReport& r) {
   std::string text = "\nmemory of one rank\n";
-  for (const auto& [purpose, bytes] : r.memory.purposes)
+  for (const auto& [purpose, bytes] : r.memory.purposes) {
     text += fmt::format("  {:<32} {:>12}\n", purpose, bytes_text(bytes));
+  }
   const auto limit = static_cast<double>(r.machine.memory_bytes - r.machine.reserved_bytes);
   text += fmt::format("  {:<32} {:>12}   {} {} ({} of memory, {} for libraries)\n", "all", bytes_text(r.memory.device),
                       r.memory.fits ? "fits into" : "DOES NOT FIT INTO", bytes_text(limit),

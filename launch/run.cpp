@@ -42,8 +42,9 @@ bool runs_on_cuda(const World& world, DeviceChoice choice) {
 }
 
 std::unique_ptr<Device> make_device(const World& world, const Engine::Config& config) {
-  if (runs_on_cuda(world, config.device))
+  if (runs_on_cuda(world, config.device)) {
     return make_cuda_device({.index = 0, .deterministic_attention = config.deterministic});
+  }
   return make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams});
 }
 
@@ -163,8 +164,8 @@ std::string padding_note(const Architecture& a, std::int64_t tensor) {
                                 100.0 * static_cast<double>(padded - a.kv_heads) / static_cast<double>(padded)));
   }
   const auto pads = [&](const char* what, std::int64_t size) {
-    if (size % tensor != 0)
-      parts.push_back(fmt::format("{} {} padded to {}", what, size, (size + tensor - 1) / tensor * tensor));
+    if (size % tensor == 0) return;
+    parts.push_back(fmt::format("{} {} padded to {}", what, size, (size + tensor - 1) / tensor * tensor));
   };
   pads("vocabulary", a.vocabulary);
   pads("feed-forward width", a.feed_forward);

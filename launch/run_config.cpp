@@ -395,6 +395,7 @@ std::vector<std::string> differences(const RunConfig& before, const RunConfig& n
     longest = std::max(longest, was[i].name.size());
   }
   std::vector<std::string> lines;
+  lines.reserve(different.size());
   for (const auto i : different) {
     lines.push_back(fmt::format("{:<{}} was {}, now {}", was[i].name + ":", longest + 1, was[i].value, is[i].value));
   }

@@ -266,9 +266,10 @@ int describe_run(const std::string& path, const std::vector<std::string>& sets, 
   const std::vector<std::string> preset = {"model.preset=" + resolved.config.model.preset};
   auto standard = load_run_config("", preset, problems);
   problems.raise();
-  if (!json)
+  if (!json) {
     fmt::print("# model: the preset {} and what replaces it; --json says where each value is from\n",
                resolved.config.model.preset);
+  }
   print_settings([&](FieldVisitor& v) { fields(v, resolved.config); },
                  [&](FieldVisitor& v) { fields(v, standard.config); }, resolved.places, json);
   return 0;

@@ -84,8 +84,9 @@ class GatheredWeights final : public BlockWeights {
       : parts_(parts),
         slots_(parts.layouts, parts.ends_tied),
         masters_(parts.device.allocate(bytes_of(parts.piece_elements(), Dtype::f32))) {
-    if (parts_.compute != Dtype::f32)
+    if (parts_.compute != Dtype::f32) {
       copies_ = parts_.device.allocate(bytes_of(parts_.piece_elements(), parts_.compute));
+    }
     for (std::size_t s = 0; s < slots_.count(); ++s) {
       Place place;
       place.memory = parts_.device.allocate(bytes_of(slots_.elements(s), parts_.compute));

@@ -41,7 +41,7 @@ void DryGroup::count(Stream& stream, CollectiveKind kind, std::size_t payload_by
 }
 
 void DryGroup::all_reduce(Stream& stream, const Tensor& t, Reduction /*reduction*/) {
-  const std::int64_t steps = 2 * (size_ - 1);
+  const std::int64_t steps = 2 * (std::int64_t{size_} - 1);
   const std::size_t sent = static_cast<std::size_t>(steps) * t.bytes() / static_cast<std::size_t>(size_);
   const auto depth = static_cast<std::int64_t>(std::bit_width(static_cast<unsigned>(size_ - 1)));
   const double tree = seconds(2 * depth, 2 * t.bytes());

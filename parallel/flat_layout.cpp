@@ -66,6 +66,7 @@ void add_boxes(std::vector<PlacedSlice>& slices, const NamedSlice& whole, const 
 
 Shape with_dim(const Shape& shape, int dim, std::int64_t size) {
   std::vector<std::int64_t> dims;
+  dims.reserve(Shape::kMaxRank);
   for (int d = 0; d < shape.rank(); ++d) dims.push_back(d == dim ? size : shape[d]);
   return Shape(dims);
 }

@@ -102,9 +102,10 @@ void ObservedGroup::host_broadcast(std::string& bytes, int root) {
   const bool here = rank() == root;
   on_host(CollectiveKind::host_broadcast, here ? bytes.size() : 0, [&] { inner_.host_broadcast(bytes, root); });
   // Only now does another rank know how much it was.
-  if (!here)
+  if (!here) {
     counters_[static_cast<std::size_t>(CollectiveKind::host_broadcast)].payload +=
         static_cast<std::int64_t>(bytes.size());
+  }
 }
 std::vector<std::string> ObservedGroup::host_gather(const std::string& bytes) {
   auto all = on_host(CollectiveKind::host_gather, 0, [&] { return inner_.host_gather(bytes); });

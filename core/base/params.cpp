@@ -84,6 +84,7 @@ LocalParam local_param(const ParamSpec& spec, std::int64_t rank, std::int64_t ra
     before += section.size;
   }
   std::vector<std::int64_t> dims;
+  dims.reserve(Shape::kMaxRank);
   for (int i = 0; i < spec.shape.rank(); ++i) dims.push_back(i == spec.cut.dim ? here : spec.shape[i]);
   local.shape = Shape(dims);
   return local;

@@ -81,7 +81,7 @@ void Head::loss_and_gradient(const Pass& pass, const Tensors& weights, const Ten
   const Tensor memory = pass.plan[logits_];
   const std::int64_t rows = normed.shape[0];
   const Tensor targets = targets_of(pass, rows);
-  const auto [first_column, real_columns] = columns(pass);
+  const Columns own = columns(pass);
   for_chunks(rows, memory.shape[0], [&](std::int64_t first, std::int64_t count) {
     const Tensor h = normed.rows(first, count);
     const Tensor logits = memory.rows(0, count);
@@ -92,8 +92,8 @@ void Head::loss_and_gradient(const Pass& pass, const Tensors& weights, const Ten
                                            .logits = logits,
                                            .targets = of_chunk,
                                            .parts = gathered_parts(pass, logits, of_chunk),
-                                           .vocabulary = real_columns,
-                                           .first_column = first_column,
+                                           .vocabulary = own.real,
+                                           .first_column = own.first,
                                            .gradient_scale = gradient_scale});
     pass.ops.run(pass.stream,
                  LinearBackwardWeight{.d_weight = gradients.matrix[matrix_], .d_bias = {}, .dy = logits, .x = h});
@@ -124,15 +124,15 @@ void Head::for_logits(const Pass& pass, const Tensors& weights, const Tensor& x,
 
 void Head::losses(const Pass& pass, const Tensors& weights, const Tensor& x, const Tensor& losses) const {
   const Tensor targets = targets_of(pass, losses.shape[0]);
-  const auto [first_column, real_columns] = columns(pass);
+  const Columns own = columns(pass);
   for_logits(pass, weights, x, [&](std::int64_t first, std::int64_t count, const Tensor& logits) {
     const Tensor of_chunk = targets.rows(first, count);
     pass.ops.run(pass.stream, CrossEntropy{.losses = losses.rows(first, count),
                                            .logits = logits,
                                            .targets = of_chunk,
                                            .parts = gathered_parts(pass, logits, of_chunk),
-                                           .vocabulary = real_columns,
-                                           .first_column = first_column});
+                                           .vocabulary = own.real,
+                                           .first_column = own.first});
   });
 }
 
