@@ -93,12 +93,10 @@ std::optional<Verdict> judge(std::span<const RankView> ranks, int self, double s
       continue;
     }
     if (verdict.speaker < 0) verdict.speaker = r;
-    if (line.in_data && line.host_still > seconds) {
+    if ((line.in_data && line.host_still > seconds) || (line.waits < 0 && line.still > seconds)) {
       stuck.push_back(r);
     } else if (line.waits > seconds) {
       waiting.push_back(r);
-    } else if (line.waits < 0 && line.still > seconds) {
-      stuck.push_back(r);
     } else {
       progress = true;
     }
