@@ -151,9 +151,9 @@ Preparation prepare(const EvalOptions& options, bool dump) {
   const auto exam = load_mmlu(options.data);
   const auto& architecture = made.config.model.architecture;
   const auto tokenizer = Tokenizer::load(tokenizer_path);
-  check(static_cast<std::int64_t>(tokenizer.vocab_size()) <= architecture.vocabulary,
-        "{} has {} tokens, but the model of {} has a vocabulary of {}; give the run's own tokenizer", tokenizer_path,
-        tokenizer.vocab_size(), options.run, architecture.vocabulary);
+  check_usage(static_cast<std::int64_t>(tokenizer.vocab_size()) <= architecture.vocabulary,
+              "{} has {} tokens, but the model of {} has a vocabulary of {}; give the run's own tokenizer",
+              tokenizer_path, tokenizer.vocab_size(), options.run, architecture.vocabulary);
   made.split = exam.split;
   made.sheet = make_sheet(exam, tokenizer, rules_of(tokenizer, architecture), options.shots, dump);
   return made;

@@ -16,7 +16,7 @@ cores. Every node must see this folder, trireme and the run folder under the sam
   --attempts N        starts at most (default 100)
   --trireme PATH      the binary (default build/release/trireme beside this script's folder)
   --mca NAME VALUE    a setting of Open MPI, such as --mca btl_tcp_if_include eth0; may be repeated
-  --dry-run           prints the mpirun command and starts nothing
+  --dry-run           checks the settings, prints the mpirun command and starts nothing
   --help              this text
 
 USR1, TERM, HUP and Ctrl-C save a checkpoint and end the job with exit code 75; TERM or Ctrl-C once more ends it at once.
@@ -72,6 +72,15 @@ binding=(--map-by "slot:PE=$cores" --bind-to core)
 [ "$cores" -ne 0 ] || binding=(--map-by slot --bind-to none)
 command=(mpirun --hostfile "$hosts" "${binding[@]}" --mca odls_base_sigkill_timeout "$kill_seconds"
   "${keepalive[@]}" "${mca[@]}" "$trireme" "$@")
+# What cannot start on so many ranks is told here, once and whole, before a node works on it. How many a line without
+# slots takes only mpirun finds out.
+ranks=$(awk '{ sub(/#.*/, "") } NF { n = 0; for (i = 2; i <= NF; ++i) if (sub(/^slots=/, "", $i)) n = $i; if (n !~ /^[1-9][0-9]*$/) exit 1; all += n }
+  END { print all + 0 }' "$hosts") || ranks=
+if [ "$1" = train ] && [ "${ranks:-0}" -gt 0 ]; then
+  "$trireme" "$@" --check "$ranks" >&2 || exit
+elif [ "$1" = train ]; then
+  say "the settings are not checked beforehand: not every line of $hosts says slots=N"
+fi
 if [ $dry = yes ]; then
   printf '%q ' "${command[@]}"
   echo

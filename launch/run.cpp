@@ -55,16 +55,28 @@ std::unique_ptr<Ops> make_ops(Device& device) {
 ParamTable table_of(const Architecture& architecture) { return Model(architecture).params(); }
 
 /// The data is there and long enough. It decides the vocabulary when the model leaves it open, and must fit into it
-/// otherwise.
+/// otherwise. Says nothing of data whose settings a problem has spoilt, and reads none while there are other problems.
 void resolve_data(LoadedRunConfig& loaded, Problems& problems) {
+  const auto place = [&](const char* setting, const char* otherwise) {
+    const auto hit = loaded.places.find(setting);
+    return hit == loaded.places.end() ? std::string(otherwise) : hit->second;
+  };
+  if (problems.spoilt("data.shards")) return;
+  for (const auto& shards : loaded.config.data.shards) {
+    if (fs::exists(shards)) continue;
+    problems.add(place("data.shards", "default"),
+                 fmt::format("data.shards: {} is not there; expected a folder that `trireme data` wrote, or one of its "
+                             ".h5 files",
+                             shards));
+  }
+  if (!problems.empty()) return;
   auto& vocabulary = loaded.config.model.architecture.vocabulary;
   const auto info = describe_loader(loader_config(loaded.config, Split::train));
   if (loaded.config.data.validation > 0) describe_loader(loader_config(loaded.config, Split::validation));
   const auto needed = static_cast<std::int64_t>(info.vocabulary);
   if (vocabulary == 0) vocabulary = needed;
   if (needed > vocabulary) {
-    const auto hit = loaded.places.find("model.vocabulary");
-    problems.add(hit == loaded.places.end() ? "model.preset" : hit->second,
+    problems.add(place("model.vocabulary", "model.preset"),
                  fmt::format("model.vocabulary = {}, but the data's tokenizer has {} tokens; leave it 0 to take the "
                              "data's",
                              vocabulary, needed));
@@ -203,18 +215,20 @@ LoaderConfig loader_config(const RunConfig& config, Split split) {
   return loader;
 }
 
+RunConfig checked_run_config(const std::string& path, const std::vector<std::string>& assignments, std::int64_t ranks,
+                             const Problems& found) {
+  auto problems = found;
+  auto loaded = load_run_config(path, assignments, problems);
+  validate(loaded, ranks, problems);
+  resolve_data(loaded, problems);
+  problems.raise();
+  return loaded.config;
+}
+
 RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments,
                             const Problems& found) {
   std::string text;
-  on_rank_zero(world, [&] {
-    auto problems = found;
-    auto loaded = load_run_config(path, assignments, problems);
-    validate(loaded, world.size(), problems);
-    problems.raise();
-    resolve_data(loaded, problems);
-    problems.raise();
-    text = to_yaml(loaded.config);
-  });
+  on_rank_zero(world, [&] { text = to_yaml(checked_run_config(path, assignments, world.size(), found)); });
   world.group().host_broadcast(text, 0);
   return parse_resolved(text, "settings of rank 0");
 }

@@ -53,8 +53,12 @@ std::vector<std::string> mesh_table(const World& world, const MeshShape& mesh, c
 /// What the tensor axis copies or pads of this model, a line for people; nothing where everything divides.
 std::string padding_note(const Architecture& a, std::int64_t tensor);
 
-/// Reads and validates on rank 0 (all problems at once, before a device is touched), resolves what the data decides
-/// (the vocabulary), and gives every rank the same settings. `found` are problems met before, told with the others.
+/// Reads and validates the settings for a world of `ranks`, which need not exist, and resolves what the data decides
+/// (the vocabulary). Throws Error(usage) with all problems at once. `found` are problems met before, told with the
+/// others.
+RunConfig checked_run_config(const std::string& path, const std::vector<std::string>& assignments, std::int64_t ranks,
+                             const Problems& found = {});
+/// The same on rank 0, before a device is touched; gives every rank the same settings.
 RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments,
                             const Problems& found = {});
 

@@ -16,6 +16,7 @@
 #include "core/base/status_board.h"
 #include "core/base/stop.h"
 #include "core/io/atomic_file.h"
+#include "core/model/model.h"
 #include "core/train/checkpoint.h"
 #include "core/train/init.h"
 #include "core/train/loss_picture.h"
@@ -275,6 +276,30 @@ int describe_run(const std::string& path, const std::vector<std::string>& sets, 
   return 0;
 }
 
+/// --check: what the settings come to on so many ranks, or all that is wrong with them.
+int check_run(const TrainOptions& options, std::int64_t ranks, const Problems& found) {
+  const auto config = checked_run_config(options.config, options.sets, ranks, found);
+  const auto& mesh = config.mesh;
+  const auto parameters = Model(config.model.architecture).params().count();
+  const auto micro_steps = config.train.global_batch / (config.train.micro_batch * mesh.data());
+  if (options.json) {
+    const nlohmann::json result = {
+        {"ranks", ranks},
+        {"mesh", {{"replica", mesh.replica}, {"shard", mesh.shard}, {"tensor", mesh.tensor}}},
+        {"parameters", parameters},
+        {"micro_steps", micro_steps},
+        {"run", config.run.dir}};
+    fmt::print("{}\n", result.dump());
+    return 0;
+  }
+  fmt::print(
+      "{} can start on {} ranks: mesh {} x {} x {} (replica x shard x tensor), {} parameters, {} steps of {} "
+      "micro-steps, run folder {}; nothing was started\n",
+      options.config, ranks, mesh.replica, mesh.shard, mesh.tensor, parameters, config.train.steps, micro_steps,
+      config.run.dir);
+  return 0;
+}
+
 }  // namespace
 
 int train_command(std::span<const std::string> arguments) {
@@ -292,6 +317,8 @@ int train_command(std::span<const std::string> arguments) {
       "never: from the beginning; checkpoints that are there move to quarantine/")(
       "stop-at", po::value<std::int64_t>()->default_value(0), "save and leave with exit code 75 after this step")(
       "max-seconds", po::value<std::string>(), "the same before this time is over; as --set run.max_seconds=...")(
+      "check", po::value<std::int64_t>(),
+      "tell whether CONFIG and the data can start on this many ranks, or all that is wrong, and stop; needs no mpirun")(
       "describe",
       "print every setting with the value that CONFIG, --set and the preset give it, and stop; CONFIG may be "
       "left out");
@@ -316,6 +343,11 @@ int train_command(std::span<const std::string> arguments) {
   }
   if (options.stop_at < 0) found.add("", fmt::format("--stop-at {}; expected a step, or 0 for none", options.stop_at));
   options.json = values->count("json") != 0;
+  if (values->count("check") != 0) {
+    const auto ranks = (*values)["check"].as<std::int64_t>();
+    check_usage(ranks >= 1, "--check {}; expected a number of ranks", ranks);
+    return check_run(options, ranks, found);
+  }
   listen_for_stop();
   return run_in_world([&](World& world) {
     const auto config = shared_run_config(world, options.config, options.sets, found);

@@ -214,7 +214,7 @@ std::optional<TrainState> Checkpoints::load(const ResumePolicy& policy) {
       on_rank_zero(parts_.world, [&] { return std::string(has_quarantine(root) ? "yes" : "no"); }) == "no") {
     return std::nullopt;
   }
-  check(!steps.empty() || policy.kind == Kind::automatic, "there is no checkpoint in {} to resume from", root);
+  check_usage(!steps.empty() || policy.kind == Kind::automatic, "there is no checkpoint in {} to resume from", root);
   for (const std::int64_t step : steps) {
     if (policy.kind == Kind::step && step != policy.step) continue;
     const std::string folder = step_path(root, step);
@@ -245,7 +245,7 @@ std::optional<TrainState> Checkpoints::load(const ResumePolicy& policy) {
   }
   std::string there;
   for (const std::int64_t step : steps) there += fmt::format("{}{}", there.empty() ? "" : ", ", step);
-  check(policy.kind != Kind::step, "there is no step {} in {}: there are {}", policy.step, root, there);
+  check_usage(policy.kind != Kind::step, "there is no step {} in {}: there are {}", policy.step, root, there);
   fail(
       "nothing in {} loads: what was there is in {}/quarantine. Look at it with `trireme inspect`, put a checkpoint "
       "back "

@@ -64,13 +64,50 @@ TEST_F(Usage, AWorldThatDoesNotDivide) {
 }
 
 TEST_F(Usage, MissingFilesAreAllListed) {
-  expect_said_once(ranks(2, train_command("bad", {"--set", "data.shards=[nowhere]"})), 2, {"nowhere"});
+  expect_said_once(ranks(2, train_command("bad", {"--set", "data.shards=[nowhere]"})), 2,
+                   {"data.shards: nowhere is not there"});
   auto words = data_command("bad");
   words.insert(words.end(), {"--set",
                              "sources=[{name: a, files: [no1.wet.gz, world/crawl/synth-00000.warc.wet.gz, no2.wet.gz], "
                              "kind: wet}, {name: b, files: [no3.jsonl], kind: jsonl}]"});
   expect_said_once(ranks(2, words), 2, {"3 source files are missing", "no1.wet.gz", "no2.wet.gz", "no3.jsonl"});
   EXPECT_FALSE(fs::exists(path("bad")));
+}
+
+TEST_F(Usage, MissingDataIsToldWithTheRest) {
+  write_text(path("far.yaml"),
+             "model:\n"
+             "  preset: tiny_gpt2\n"
+             "run: {dir: bad}\n"
+             "train:\n"
+             "  global_batch: 7\n"
+             "data:\n"
+             "  shards: [nowhere, elsewhere]\n");
+  const Words parts = {"3 problems", "far.yaml:5: train.global_batch = 7", "far.yaml:7: data.shards: nowhere is not",
+                       "far.yaml:7: data.shards: elsewhere is not"};
+  expect_said_once(ranks(2, {"train", "far.yaml"}), 2, parts);
+  expect_said_once(alone({"train", "far.yaml", "--check", "2"}), 2, parts);
+  EXPECT_FALSE(fs::exists(path("bad")));
+}
+
+TEST_F(Usage, WhetherARunCanStartIsKnownWithoutItsRanks) {
+  auto words = train_command("unstarted");
+  words.insert(words.end(), {"--check", "4", "--set", "mesh.tensor=2", "--json"});
+  const auto answer = only_json(alone(words));
+  EXPECT_EQ(answer["ranks"], 4);
+  EXPECT_EQ(answer["mesh"], (nlohmann::json{{"replica", 2}, {"shard", 1}, {"tensor", 2}}));
+  EXPECT_EQ(answer["micro_steps"], 6);  // of one sample on each of two data ranks, 12 in all
+  expect_said_once(alone(train_command("unstarted", {"--check", "5"})), 2, {"train.global_batch = 12", "1 * 5"});
+  expect_said_once(alone(train_command("unstarted", {"--check", "0"})), 2, {"--check 0"});
+  EXPECT_FALSE(fs::exists(path("unstarted")));
+}
+
+TEST_F(Usage, ACheckpointThatIsNotThere) {
+  ASSERT_EQ(ranks(2, train_command("short", {"--stop-at", "2"})).code, 75);
+  const auto missing = ranks(2, train_command("short", {"--resume", "77"}));
+  EXPECT_EQ(missing.code, 2) << missing.err;
+  EXPECT_TRUE(has(missing.err, "there is no step 77 in short/checkpoints: there are 2")) << missing.err;
+  EXPECT_EQ(ranks(2, train_command("none", {"--resume", "strict"})).code, 2);
 }
 
 TEST_F(Usage, OtherSettingsInTheSameRunFolder) {
@@ -93,6 +130,9 @@ TEST_F(Usage, ExamsThatCannotBeHeld) {
   expect_said_once(ranks(2, {"eval", "examined", "--data", "world/exam", "--tasks", "mlu"}), 2, {"no task 'mlu'"});
   expect_said_once(ranks(2, {"eval", "examined", "--data", "world/exam", "--step", "1"}), 2,
                    {"no checkpoint of step 1"});
+  ASSERT_EQ(alone({"tokenizer", "train", "--input", "world/crawl", "--vocab", "700", "--out", "large.json"}).code, 0);
+  expect_said_once(ranks(2, {"eval", "examined", "--data", "world/exam", "--tokenizer", "large.json"}), 2,
+                   {"large.json has 700 tokens"});
 }
 
 // docs/commands.md divides: 2, what was asked for cannot be; 1, the world did not let it.

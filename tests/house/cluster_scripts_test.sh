@@ -26,7 +26,9 @@ stand_in() {
   printf '#!/bin/bash\n%s\n' "$2" >"$1"
   chmod +x "$1"
 }
-stand_in "$trireme" ''
+# The stand-in for trireme is asked alone whether a run can start, and refuses wrong.yaml.
+# shellcheck disable=SC2016  # not to be expanded here
+stand_in "$trireme" 'echo "asked: $*" >>asked; case "$*" in *wrong.yaml*) echo "wrong.yaml:3: no such setting"; exit 2 ;; esac'
 cd "$work" || exit 1
 printf 'node1 slots=2\nnode2 slots=2\n' >hosts
 export PATH="$work/bin:$PATH"
@@ -79,6 +81,25 @@ check "hostfile: cores, settings, arguments" 0 \
   "${hostfile[@]}" --cores 6 --mca btl_tcp_if_include ib0 --dry-run data x.yaml --set "out=a b" --json
 check "hostfile: not bound" 0 "=mpirun --hostfile hosts --map-by slot --bind-to none $kill_option $trireme eval runs/x" \
   "${hostfile[@]}" --dry-run --cores 0 eval runs/x
+asked() {
+  [ "$(cat asked 2>/dev/null)" = "$2" ] || { echo "FAILED $1: trireme was $(cat asked 2>/dev/null), not $2"; failures=$((failures + 1)); }
+}
+rm -f asked
+check "sbatch: settings are checked for its own numbers" 0 "mpirun" "${sbatch[@]}" --dry-run train x.yaml
+asked "sbatch: settings are checked for its own numbers" "asked: train x.yaml --check 8"
+rm -f asked
+check "sbatch: settings are checked for Slurm's numbers" 2 "wrong.yaml:3: no such setting" \
+  env SLURM_JOB_ID=7 SLURM_NTASKS=48 SLURM_NNODES=6 "${sbatch[@]}" train wrong.yaml
+asked "sbatch: settings are checked for Slurm's numbers" "asked: train wrong.yaml --check 48"
+rm -f asked
+check "hostfile: settings are checked for all slots" 2 "wrong.yaml:3: no such setting" "${hostfile[@]}" train wrong.yaml --set a=b
+asked "hostfile: settings are checked for all slots" "asked: train wrong.yaml --set a=b --check 4"
+rm -f asked
+check "hostfile: other commands are not asked" 0 "mpirun" "${hostfile[@]}" --dry-run data wrong.yaml
+asked "hostfile: other commands are not asked" ""
+printf '# a cluster\nnode1 slots=2 max_slots=4 # here\n\nnode2\n' >half
+check "hostfile: a line without slots" 0 "not every line of half says slots=N" \
+  bash "$root/launch/hostfile.sh" half --trireme "$trireme" --dry-run train wrong.yaml
 check "hostfile: no command" 2 "no command for trireme" "${hostfile[@]}"
 check "hostfile: unknown option" 2 "unknown option '--slots'" "${hostfile[@]}" --slots 3 train x.yaml
 check "hostfile: no number" 2 "--cores many: expected a whole number" "${hostfile[@]}" --cores many train x.yaml
