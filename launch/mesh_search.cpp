@@ -13,14 +13,17 @@ namespace {
 
 std::int64_t share_of(const RunConfig& config) { return config.train.global_batch / config.mesh.data(); }
 
-/// All meshes of `ranks` that this model and batch allow.
+/// All meshes of `ranks` that this model and batch allow, with the axes that are given.
 std::vector<MeshShape> possible_meshes(const RunConfig& config, std::int64_t ranks, std::int64_t ranks_per_node) {
+  const MeshShape& given = config.mesh;
+  const auto held = [](std::int64_t axis, std::int64_t size) { return axis == 0 || axis == size; };
   std::vector<MeshShape> meshes;
   for (std::int64_t tensor = 1; tensor <= std::min(ranks, ranks_per_node); ++tensor) {
     if (ranks % tensor != 0 || (ranks > ranks_per_node && ranks_per_node % tensor != 0)) continue;
     if (!tensor_problem(config.model.architecture, tensor).empty()) continue;
     for (std::int64_t shard = 1; shard <= ranks / tensor; ++shard) {
       const MeshShape mesh{.replica = ranks / tensor / shard, .shard = shard, .tensor = tensor};
+      if (!held(given.replica, mesh.replica) || !held(given.shard, shard) || !held(given.tensor, tensor)) continue;
       if (mesh.ranks() == ranks && config.train.global_batch % mesh.data() == 0) meshes.push_back(mesh);
     }
   }

@@ -25,8 +25,9 @@ struct MeshSearch {
 };
 
 /// Tries every mesh of `ranks` whose tensor axis stays within a node, every kind of sharding, micro-batches that are
-/// powers of two, and both ways of recomputation; global batch and model are the configuration's. Of each mesh and
-/// sharding only the largest micro-batches that fit are timed. At most `wanted` are returned.
+/// powers of two, and both ways of recomputation; global batch and model are the configuration's, and so are the axes
+/// of its mesh that are not 0. Of each mesh and sharding only the largest micro-batches that fit are timed. At most
+/// `wanted` are returned.
 MeshSearch search_meshes(const RunConfig& config, const Machine& machine, std::int64_t ranks, std::size_t wanted);
 
 }  // namespace trireme

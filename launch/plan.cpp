@@ -16,8 +16,8 @@
 namespace trireme {
 namespace {
 
-/// The settings, valid for this many ranks; data is read only when the vocabulary is left to it. For a search, mesh and
-/// micro-batch are open.
+/// The settings, valid for this many ranks; data is read only when the vocabulary is left to it. For a search, the
+/// micro-batch is open, and so are (0) the axes of the mesh that were not given.
 RunConfig planned_config(const std::string& path, const std::vector<std::string>& sets, std::int64_t ranks,
                          bool search) {
   Problems problems;
@@ -25,7 +25,11 @@ RunConfig planned_config(const std::string& path, const std::vector<std::string>
   auto& config = loaded.config;
   const bool has_data = !config.data.shards.empty();
   if (!has_data) config.data.shards = {"none"};
+  MeshShape held{.replica = 0, .shard = 0, .tensor = 0};
   if (search) {
+    if (loaded.places.contains("mesh.replica")) held.replica = config.mesh.replica;
+    if (loaded.places.contains("mesh.shard")) held.shard = config.mesh.shard;
+    if (loaded.places.contains("mesh.tensor")) held.tensor = config.mesh.tensor;
     config.mesh = {};
     config.train.micro_batch = 1;
   }
@@ -37,6 +41,7 @@ RunConfig planned_config(const std::string& path, const std::vector<std::string>
                  "model.vocabulary=50257");
   }
   problems.raise();
+  if (search) config.mesh = held;
   if (vocabulary == 0) {
     vocabulary = static_cast<std::int64_t>(describe_loader(loader_config(config, Split::train)).vocabulary);
   }
@@ -54,9 +59,10 @@ int plan_one(const RunConfig& config, const Machine& machine, bool json) {
 int plan_search(const RunConfig& config, const Machine& machine, std::int64_t ranks, bool json) {
   const auto search = search_meshes(config, machine, ranks, 10);
   check_usage(search.considered > 0,
-              "no mesh of {} ranks has a number of data ranks that divides train.global_batch = {} and a tensor axis "
-              "that can split the model; choose another --world or train.global_batch",
-              ranks, config.train.global_batch);
+              "no mesh of {} ranks has the axes of mesh.* that are given, a number of data ranks that divides "
+              "train.global_batch = {} and a tensor axis that can split the model within {} ranks of a node; choose "
+              "another --world, mesh or train.global_batch",
+              ranks, config.train.global_batch, machine.ranks_per_node);
   check_usage(
       !search.best.empty(),
       "none of {} combinations of mesh, sharding, micro-batch and recomputation fits into {}'s {:.1f} GiB on {} "
@@ -79,7 +85,10 @@ int plan_command(std::span<const std::string> arguments) {
   add_set_option(line.options);
   line.options.add_options()("world", po::value<std::int64_t>()->default_value(1), "ranks")(
       "gpu", po::value<std::string>()->default_value("h100"), "a100, b200, h100, h200; or cpu: this host, measured")(
-      "search", "try every mesh, sharding, micro-batch and recomputation, and print the fastest that fit");
+      "ranks-per-node", po::value<std::int64_t>(), "GPUs that share a node's fast links; default 8, on cpu all")(
+      "search",
+      "try every mesh that CONFIG leaves open, sharding, micro-batch and recomputation, and print the fastest that "
+      "fit");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
   const auto ranks = (*values)["world"].as<std::int64_t>();
@@ -90,6 +99,10 @@ int plan_command(std::span<const std::string> arguments) {
   const auto threads = config.cpu.threads > 0 ? config.cpu.threads : std::thread::hardware_concurrency() / ranks;
   Machine machine = find_machine(required(*values, "gpu"), static_cast<int>(std::max<std::int64_t>(1, threads)));
   if (machine.name == "cpu") machine.memory_bytes /= ranks;  // they share this host
+  if (values->count("ranks-per-node") != 0) {
+    machine.ranks_per_node = (*values)["ranks-per-node"].as<std::int64_t>();
+    check_usage(machine.ranks_per_node >= 1, "--ranks-per-node {}; expected at least 1", machine.ranks_per_node);
+  }
   const bool json = values->count("json") != 0;
   return search ? plan_search(config, machine, ranks, json) : plan_one(config, machine, json);
 }

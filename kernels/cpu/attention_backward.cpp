@@ -81,8 +81,9 @@ void query_tile(const AttentionBackward& op, const AttentionShape& s, std::int64
   for (std::int64_t i = 0; i < queries; ++i) {
     float dot = 0.0F;
 #pragma omp simd reduction(+ : dot)
-    for (std::int64_t k = 0; k < s.size; ++k)
+    for (std::int64_t k = 0; k < s.size; ++k) {
       dot += to_float(dy[i * s.out_row() + k]) * to_float(y[i * s.out_row() + k]);
+    }
     row_dots[i] = dot;
     row_dot[i] = dot;
     lse[i] = data_of<float>(op.lse)[lse_at + i];

@@ -70,7 +70,7 @@ void input_gradient(const LayerNormBackward& op, int threads) {
     }
     along_one /= static_cast<float>(width);
     along_x /= static_cast<float>(width);
-    if (op.accumulate) {
+    if (op.accumulate) {  // NOLINT(bugprone-branch-clone): it does not look into OpenMP's loops
 #pragma omp simd
       for (std::int64_t i = 0; i < width; ++i) {
         const float g = to_float(dy[i]) * to_float(weight[i]);

@@ -51,7 +51,7 @@ void input_gradient(const RmsNormBackward& op, int threads) {
       along_x += to_float(dy[i]) * to_float(weight[i]) * (to_float(x[i]) * rstd);
     }
     along_x /= static_cast<float>(width);
-    if (op.accumulate) {
+    if (op.accumulate) {  // NOLINT(bugprone-branch-clone): it does not look into OpenMP's loops
 #pragma omp simd
       for (std::int64_t i = 0; i < width; ++i) {
         const float d = (to_float(dy[i]) * to_float(weight[i]) - to_float(x[i]) * rstd * along_x) * rstd;

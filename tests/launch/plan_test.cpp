@@ -257,7 +257,8 @@ TEST(PlannedMemory, OfSeventyBillionParametersOn64RanksIsTheArithmeticByHand) {
 TEST(MeshSearch, FindsWaysThatFitFastestFirst) {
   Machine small = h100();
   small.memory_bytes = std::int64_t{24} << 30;
-  const auto config = preset("llama32_1b", {}, 64);
+  auto config = preset("llama32_1b", {}, 64);
+  config.mesh = {.replica = 0, .shard = 0, .tensor = 0};
   const MeshSearch search = search_meshes(config, small, 8, 5);
   ASSERT_EQ(search.best.size(), 5U);
   EXPECT_GT(search.considered, search.fitting);
@@ -278,7 +279,9 @@ TEST(MeshSearch, FindsWaysThatFitFastestFirst) {
 TEST(MeshSearch, SaysWhatIsTheLeastWhenNothingFits) {
   Machine tiny = h100();
   tiny.memory_bytes = tiny.reserved_bytes + 1000;
-  const MeshSearch search = search_meshes(preset("llama32_1b", {}, 8), tiny, 2, 5);
+  auto config = preset("llama32_1b", {}, 8);
+  config.mesh = {.replica = 0, .shard = 0, .tensor = 0};
+  const MeshSearch search = search_meshes(config, tiny, 2, 5);
   EXPECT_TRUE(search.best.empty());
   EXPECT_EQ(search.fitting, 0);
   EXPECT_GT(search.least_bytes, std::size_t{8} << 30U);  // half of 16 bytes for each of 1.2 billion parameters
@@ -334,6 +337,23 @@ TEST_F(PlanCommand, SaysWhatPeopleAskFor) {
   }
   const auto table = said({config_, "--world", "4", "--search"});
   EXPECT_NE(table.find("tiny_llama on 4 x h100"), std::string::npos) << table;
+}
+
+TEST_F(PlanCommand, SearchesWhatIsLeftOpen) {
+  const auto search = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {config_, "--world", "4", "--search", "--json"});
+    return nlohmann::json::parse(said(more));
+  };
+  const auto held = search({"--set", "mesh.tensor=2", "--set", "mesh.shard=auto"});
+  EXPECT_GT(held["best"].size(), 2U);
+  for (const auto& choice : held["best"]) EXPECT_EQ(choice["mesh"]["tensor"], 2);
+  for (const auto& choice : search({"--set", "mesh.shard=4"})["best"]) EXPECT_EQ(choice["mesh"]["shard"], 4);
+  EXPECT_GT(search({})["considered"], held["considered"]);
+  // The tensor axis stays within a node.
+  const auto apart = search({"--ranks-per-node", "1"});
+  EXPECT_LT(apart["considered"], search({})["considered"]);
+  for (const auto& choice : apart["best"]) EXPECT_EQ(choice["mesh"]["tensor"], 1);
+  EXPECT_NE(said({config_, "--world", "4", "--ranks-per-node", "0"}).find("at least 1"), std::string::npos);
 }
 
 TEST_F(PlanCommand, OnTheCpuRanksShareTheHost) {
