@@ -17,19 +17,20 @@ struct Free {
   void operator()(void* data) const { std::free(data); }
 };
 
+thread_local std::unique_ptr<void, Free> block;
+thread_local std::size_t block_size = 0;
+
 }  // namespace
 
 void* thread_scratch(std::size_t bytes) {
-  thread_local std::unique_ptr<void, Free> block;
-  thread_local std::size_t size = 0;
-  if (bytes > size) {
+  if (bytes > block_size) {
     const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
     block.reset();
-    size = 0;
+    block_size = 0;
     block.reset(std::aligned_alloc(kAlignment, rounded));
     check(block != nullptr, "no memory for {} bytes of a kernel's scratch: use a smaller micro-batch or sequence",
           rounded);
-    size = rounded;
+    block_size = rounded;
     growth_count.fetch_add(1, std::memory_order_relaxed);
   }
   return block.get();
