@@ -5,11 +5,14 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: bash launch/setup.sh [--dev] [--slurm] [--help]
+usage: bash launch/setup.sh [--cuda] [--dev] [--slurm] [--help]
 
 Installs the Debian or Ubuntu packages that Trireme needs and that are not there yet (Debian 12 and 13, Ubuntu 22.04
 and 24.04). Needs root or sudo, and only when something is missing. Asks nothing.
 
+  --cuda   also what the preset cuda is built with, as far as the system lacks it: the CUDA toolkit, cuDNN, its C++
+           frontend and NCCL, from Python packages into ~/.cache/trireme/cuda, where the build finds them (up to
+           1.3 GB to download, 1.8 GB on disk; as the user who builds; no GPU and no CUDA installation needed)
   --dev    also the formatter and the linters that contributors use (clang-format, clang-tidy, shellcheck)
   --slurm  also Slurm and munge, for the test that runs the batch script (ctest -L slurm)
   --help   this text
@@ -34,8 +37,11 @@ packages=(
 dev_packages=("clang-format-14|clang-format" "clang-tidy-14|clang-tidy" shellcheck)
 slurm_packages=(slurm-wlm munge)
 
+root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+cuda=no
 for argument in "$@"; do
   case "$argument" in
+    --cuda) cuda=yes ;;
     --dev) packages+=("${dev_packages[@]}") ;;
     --slurm) packages+=("${slurm_packages[@]}") ;;
     --help|-h) usage; exit 0 ;;
@@ -57,6 +63,47 @@ have_compiler() {
   return 1
 }
 
+if [ $cuda = yes ] && ! python3 -m pip --version >/dev/null 2>&1; then packages+=(python3-pip); fi
+
+# The parts of CUDA that cmake/CudaParts.cmake misses, each into its folder of the cache, whole or not at all.
+install_cuda() {
+  [ $cuda = yes ] || return 0
+  local missing folder packages
+  missing=$(cmake -P "$root/cmake/CudaParts.cmake" 2>&1) || fail "cmake/CudaParts.cmake: $missing"
+  [ -n "$missing" ] || { say "all parts of CUDA are there"; return 0; }
+  while read -r folder packages; do
+    say "installing into $folder: $packages"
+    rm -rf "$folder.partial"
+    # shellcheck disable=SC2086  # a list of words
+    python3 -m pip install --disable-pip-version-check --no-cache-dir --no-deps --no-compile --only-binary=:all: \
+      --target "$folder.partial" $packages >"$log" 2>&1 ||
+      { tail -n 5 "$log" >&2; rm -rf "$folder.partial"
+        fail "pip could not install $packages (its last lines are above): no network, or no such package for this" \
+             "Python and processor. With a CUDA toolkit 13, cuDNN and NCCL of the system only the rest is needed"; }
+    link_libraries "$folder.partial"
+    rm -rf "$folder"
+    mv "$folder.partial" "$folder"
+  done <<<"$missing"
+  missing=$(cmake -P "$root/cmake/CudaParts.cmake" 2>&1)
+  [ -z "$missing" ] || fail "installed, and yet cmake/CudaParts.cmake misses: $missing"
+}
+
+# Python packages hold libX.so.N alone, in lib: the linker asks for libX.so, and nvcc for lib64.
+link_libraries() {
+  local library plain lib
+  for library in "$1"/nvidia/*/lib/lib*.so.*; do
+    [ -e "$library" ] || continue
+    plain=${library%%.so.*}.so
+    [ -e "$plain" ] || ln -s "${library##*/}" "$plain"
+  done
+  for lib in "$1"/nvidia/*/lib; do
+    if [ -d "$lib" ] && [ ! -e "${lib}64" ]; then ln -s lib "${lib}64"; fi
+  done
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
 installed=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ' 2>/dev/null || true)"
 is_installed() { [[ "$installed" == *" installed=$1 "* ]]; }
 
@@ -74,6 +121,7 @@ have_compiler || need_compiler=yes
 
 if [ ${#missing[@]} -eq 0 ] && [ $need_compiler = no ]; then
   say "all packages are there"
+  install_cuda
   exit 0
 fi
 
@@ -113,8 +161,6 @@ choose() {
   fi
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 choose
 say "missing: ${choice[*]}${unknown[*]:+ ${unknown[*]}}"
 say "refreshing the package lists"
@@ -138,4 +184,5 @@ if ! apt install -y --no-install-recommends "${choice[@]}" >"$log" 2>&1; then
   fail "apt-get could not install the packages; its last lines are above"
 fi
 have_compiler || fail "no g++ of version 12 or later after the installation"
+install_cuda
 say "done"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# launch/setup.sh in made-up systems: stand-ins for dpkg-query, apt-get, apt-cache, id, sudo and g++ on an otherwise
-# empty path say what is installed, what is on offer, and whether there is a network. Nothing real is installed.
+# launch/setup.sh in made-up systems: stand-ins for dpkg-query, apt-get, apt-cache, id, sudo, g++, cmake and Python on an
+# otherwise empty path say what is installed, what is on offer, and whether there is a network. Nothing real is installed.
 set -euo pipefail
 setup=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/launch/setup.sh
 work=$(mktemp -d)
@@ -16,7 +16,7 @@ libxxhash-dev libzstd-dev libbz2-dev zlib1g-dev libgtest-dev python3 python3-h5p
 system() {
   rm -rf "${work:?}/bin" "$work/state"
   mkdir "$work/bin" "$work/state"
-  for tool in bash sed grep tail cat rm mktemp env; do ln -s "$(command -v $tool)" "$work/bin/$tool"; done
+  for tool in bash sed grep tail cat rm mv ln mktemp env; do ln -s "$(command -v $tool)" "$work/bin/$tool"; done
   printf '%s\n' $1 >"$work/state/installed"
   printf '%s\n' $2 >"$work/state/offered"
   stand_in id "echo $3"
@@ -88,6 +88,45 @@ expect_install "an old default compiler" "clang-format clang-tidy-14 shellcheck 
 
 system "$everything" "slurm-wlm=22.05.8 munge=0.5.15" 0
 expect "Slurm" 0 "installing: slurm-wlm munge" --slurm
+
+# parts_of_cuda: cmake misses the toolkit and NCCL until their folders are there; pip fills a folder as packages would.
+parts_of_cuda() {
+  rm -rf "$work/cache"
+  stand_in cmake "[ -d $work/cache/toolkit-1 ] || echo '$work/cache/toolkit-1 nvidia-a==1.0 nvidia-b==2.0'
+    [ -d $work/cache/nccl-2 ] || echo '$work/cache/nccl-2 nvidia-c==2.0'"
+  stand_in python3 "case \"\$*\" in '-m pip --version') exit 0 ;; esac
+    echo \"\$@\" >>$work/state/pip
+    while [ \$# -gt 0 ]; do [ \$1 != --target ] || folder=\$2; shift; done
+    $(command -v mkdir) -p \$folder/nvidia/x/lib
+    : >\$folder/nvidia/x/lib/libx.so.13
+    [ ! -e $work/state/offline ] || { echo 'ERROR: no matching distribution'; exit 1; }"
+  : >"$work/state/pip"
+}
+system "$everything" "" 1000
+parts_of_cuda
+expect "without --cuda nothing of CUDA" 0 "all packages are there"
+[ ! -s "$work/state/pip" ] || { echo "FAILED: pip was called without --cuda"; failures=$((failures + 1)); }
+expect "the parts of CUDA" 0 "installing into $work/cache/nccl-2: nvidia-c==2.0" --cuda
+if ! grep -q -- "--target $work/cache/toolkit-1.partial nvidia-a==1.0 nvidia-b==2.0" "$work/state/pip" ||
+  [ "$(readlink "$work/cache/toolkit-1/nvidia/x/lib/libx.so")" != libx.so.13 ] ||
+  [ "$(readlink "$work/cache/nccl-2/nvidia/x/lib64")" != lib ]; then
+  echo "FAILED the parts of CUDA: pip was called so, and left this:"
+  cat "$work/state/pip"; ls -lR "$work/cache"
+  failures=$((failures + 1))
+fi
+: >"$work/state/pip"
+expect "the parts of CUDA again" 0 "all parts of CUDA are there" --cuda
+[ ! -s "$work/state/pip" ] || { echo "FAILED: pip was called for what is there"; failures=$((failures + 1)); }
+rm -rf "$work/cache/nccl-2"
+touch "$work/state/offline"
+expect "the parts of CUDA without a network" 1 "pip could not install nvidia-c==2.0" --cuda
+[ ! -e "$work/cache/nccl-2" ] && [ ! -e "$work/cache/nccl-2.partial" ] ||
+  { echo "FAILED: half an installation stayed"; failures=$((failures + 1)); }
+
+system "$everything" "python3-pip=23.0" 0
+parts_of_cuda
+stand_in python3 'exit 1'
+expect "pip itself" 1 "installing: python3-pip" --cuda
 
 system "$everything" "" 0
 rm "$work/bin/apt-get"
