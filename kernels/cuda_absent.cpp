@@ -16,4 +16,8 @@ std::unique_ptr<Ops> make_cuda_ops(Device& device) {
              device.description());
 }
 
+std::unique_ptr<StreamClock> make_cuda_clock() {
+  fail_usage("this binary was built without CUDA and has no clock for it: build the preset cuda");
+}
+
 }  // namespace trireme

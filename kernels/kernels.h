@@ -3,11 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "core/base/device.h"
 #include "core/base/ops.h"
 #include "kernels/dry/device.h"
 #include "kernels/dry/machine.h"
+#include "kernels/measured_ops.h"
+#include "kernels/stream_clock.h"
 
 namespace trireme {
 
@@ -27,10 +30,17 @@ std::unique_ptr<DryDevice> make_dry_device(const Machine& machine);
 /// Operations on a dry device, which outlives them.
 std::unique_ptr<Ops> make_dry_ops(Device& device);
 
+/// How a matrix product's algorithm is chosen: the first that the library proposes, or the fastest when tried once.
+enum class ProductChoice { heuristic, measured };
+
 struct CudaOptions {
   int index = 0;                        // of the GPU among those that this process sees
   bool deterministic_attention = true;  // the same bits from attention's backward pass on every run
   bool host_memory = false;  // take all memory from the host, where the GPU reaches it slowly and tests can look at it
+  ProductChoice products = ProductChoice::heuristic;
+  /// The folder that keeps what was measured, for the next start; without one, and where it cannot be written, products
+  /// are heuristic: the same command has the same bits.
+  std::string cache;
 };
 
 /// How many GPUs this process can use: 0 without a driver, and in a build without CUDA.

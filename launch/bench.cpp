@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `trireme bench`: a training step of a preset on made-up tokens, measured.
+// `trireme bench`: a training step of a preset on made-up tokens, measured as a whole or operation by operation.
 #include <boost/program_options/value_semantic.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,55 +11,15 @@
 #include <numeric>
 
 #include "core/base/error.h"
-#include "core/base/rng.h"
 #include "core/train/init.h"
 #include "core/train/trainer.h"
+#include "launch/bench_ops.h"
 #include "launch/commands.h"
+#include "launch/random_tokens.h"
 #include "launch/run.h"
 
 namespace trireme {
 namespace {
-
-/// Samples of uniformly random tokens, each a function of its index.
-class RandomTokens : public BatchSource {
- public:
-  RandomTokens(Device& device, std::int64_t rows, std::int64_t time, std::int64_t vocabulary)
-      : time_(time), vocabulary_(vocabulary) {
-    const auto bytes = static_cast<std::size_t>(rows * time) * sizeof(std::int32_t);
-    for (auto* tensor : {&batch_.tokens, &batch_.targets, &batch_.positions}) {
-      buffers_.push_back(device.allocate(bytes, MemoryKind::pinned));
-      *tensor = {buffers_.back().data(), Dtype::i32, {rows, time}};
-    }
-  }
-
-  const Batch& read(std::int64_t first, std::int64_t count) override {
-    check(count <= batch_.tokens.shape[0], "{} samples asked for, {} planned", count, batch_.tokens.shape[0]);
-    for (std::int64_t row = 0; row < count; ++row) {
-      for (std::int64_t t = 0; t < time_; ++t) {
-        const auto at = row * time_ + t;
-        batch_.tokens.as<std::int32_t>()[at] = token((first + row) * (time_ + 1) + t);
-        batch_.targets.as<std::int32_t>()[at] = token((first + row) * (time_ + 1) + t + 1);
-        batch_.positions.as<std::int32_t>()[at] = static_cast<std::int32_t>(t);
-      }
-    }
-    batch_.target_count = count * time_;
-    return batch_;
-  }
-  void prefetch(std::int64_t, std::int64_t) override {}
-  std::int64_t samples_per_epoch() const override { return std::int64_t{1} << 40; }
-
- private:
-  std::int32_t token(std::int64_t index) const {
-    return static_cast<std::int32_t>(
-        random_.below(static_cast<std::uint64_t>(index), static_cast<std::uint64_t>(vocabulary_)));
-  }
-
-  std::int64_t time_;
-  std::int64_t vocabulary_;
-  Random random_{1, "bench"};
-  std::vector<Buffer> buffers_;
-  Batch batch_;
-};
 
 /// The most memory that a rank's process has had so far, of all ranks, in bytes.
 std::int64_t peak_resident(World& world) {
@@ -85,15 +45,17 @@ int bench_step(World& world, const RunConfig& config, std::int64_t steps, bool j
                    .data = *engine.mesh.data,
                    .tensor = *engine.mesh.tensor,
                    .source = tokens});
+  // step() returns when the update before is done, as in training: the time between two returns is a step's.
   std::vector<double> seconds;
-  constexpr std::int64_t kWarmUp = 2;
+  constexpr std::int64_t kWarmUp = 3;
+  auto before = std::chrono::steady_clock::now();
   for (std::int64_t i = 0; i < steps + kWarmUp; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
     trainer.step();
-    trainer.flush();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    if (i >= kWarmUp) seconds.push_back(took.count());
+    const auto now = std::chrono::steady_clock::now();
+    if (i >= kWarmUp) seconds.push_back(std::chrono::duration<double>(now - before).count());
+    before = now;
   }
+  trainer.flush();
   const auto resident = peak_resident(world);
   if (world.rank() != 0) return 0;
   std::sort(seconds.begin(), seconds.end());
@@ -134,8 +96,9 @@ int bench_step(World& world, const RunConfig& config, std::int64_t steps, bool j
 
 int bench_command(std::span<const std::string> arguments) {
   namespace po = boost::program_options;
-  CommandLine line{"bench step [--preset NAME] [--precision fp32|bf16] [--shard N] [--tensor N]",
-                   "Measures a training step on random tokens: forward, backward, clipping, AdamW.",
+  CommandLine line{"bench step|ops [--preset NAME] [--precision fp32|bf16] [--shard N] [--tensor N]",
+                   "Measures a training step on random tokens: forward, backward, clipping, AdamW. As a whole (step), "
+                   "or each of its operations against the roofline (ops).",
                    po::options_description("Options"),
                    {"what"}};
   line.options.add_options()("preset", po::value<std::string>()->default_value("gpt2_124m"), "the model")(
@@ -147,16 +110,18 @@ int bench_command(std::span<const std::string> arguments) {
       "tensor", po::value<std::int64_t>()->default_value(1), "mesh.tensor")(
       "zero", po::value<std::int64_t>()->default_value(3), "ZeRO stage of the shard axis: 1, 2 or 3")(
       "reduce", po::value<std::string>()->default_value("micro_step"), "sharding.reduce: step or micro_step")(
-      "steps", po::value<std::int64_t>()->default_value(10), "measured steps, after two that are not")(
+      "steps", po::value<std::int64_t>()->default_value(10), "measured steps, after some that are not")(
       "vocabulary", po::value<std::int64_t>()->default_value(0), "tokens; 0: the preset's")(
       "head-rows", po::value<std::int64_t>()->default_value(0), "rows whose logits exist at a time; 0: the default")(
       "device", po::value<std::string>()->default_value("auto"), "auto, cpu or cuda")(
       "deterministic", po::value<bool>()->default_value(true), "on a GPU: the same bits on every run")(
-      "threads", po::value<std::int64_t>()->default_value(0), "of each rank; 0: the cores that it may run on");
+      "products", po::value<std::string>()->default_value("measured"),
+      "on a GPU: cuda.products, measured or heuristic")("threads", po::value<std::int64_t>()->default_value(0),
+                                                        "of each rank; 0: the cores that it may run on");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
   const auto what = required(*values, "what");
-  check_usage(what == "step", "nothing called '{}' to measure; there is step", what);
+  check_usage(what == "step" || what == "ops", "nothing called '{}' to measure; there are step and ops", what);
   const auto steps = (*values)["steps"].as<std::int64_t>();
   check_usage(steps >= 1, "--steps {}; expected at least 1", steps);
   const auto micro_steps = (*values)["micro-steps"].as<std::int64_t>();
@@ -165,6 +130,7 @@ int bench_command(std::span<const std::string> arguments) {
   std::vector<std::string> sets = {
       "device=" + required(*values, "device"),
       fmt::format("cuda.deterministic={}", (*values)["deterministic"].as<bool>()),
+      "cuda.products=" + required(*values, "products"),
       "model.preset=" + required(*values, "preset"),
       "precision=" + required(*values, "precision"),
       fmt::format("train.micro_batch={}", (*values)["batch"].as<std::int64_t>()),
@@ -189,7 +155,9 @@ int bench_command(std::span<const std::string> arguments) {
     loaded.config.train.global_batch = loaded.config.train.micro_batch * data * micro_steps;
     validate(loaded, world.size(), problems);
     problems.raise();
-    return bench_step(world, loaded.config, steps, values->count("json") != 0);
+    const bool json = values->count("json") != 0;
+    if (what == "ops") return bench_ops(world, loaded.config, steps, json);
+    return bench_step(world, loaded.config, steps, json);
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -43,13 +44,28 @@ bool runs_on_cuda(const World& world, DeviceChoice choice) {
 
 std::unique_ptr<Device> make_device(const World& world, const Engine::Config& config) {
   if (runs_on_cuda(world, config.device)) {
-    return make_cuda_device({.index = 0, .deterministic_attention = config.deterministic});
+    return make_cuda_device({.index = 0,
+                             .deterministic_attention = config.deterministic,
+                             .products = config.products,
+                             .cache = config.cache});
   }
   return make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams});
 }
 
 std::unique_ptr<Ops> make_ops(Device& device) {
   return device.kind() == DeviceKind::cuda ? make_cuda_ops(device) : make_cpu_ops(device);
+}
+
+/// auto: where programs of this user keep such things; nowhere when the environment does not say.
+std::string cache_folder(const std::string& wanted) {
+  if (wanted != "auto") return wanted;
+  const auto from = [](const char* variable) {
+    const char* value = std::getenv(variable);
+    return fs::path(value == nullptr ? "" : value);
+  };
+  if (const auto folder = from("XDG_CACHE_HOME"); folder.is_absolute()) return folder / "trireme";
+  if (const auto home = from("HOME"); home.is_absolute()) return home / ".cache" / "trireme";
+  return "";
 }
 
 ParamTable table_of(const Architecture& architecture) { return Model(architecture).params(); }
@@ -190,6 +206,8 @@ Engine::Config engine_config(const RunConfig& config) {
           .sharding = {config.sharding.stage, config.sharding.reduce, config.sharding.reduce_dtype},
           .device = config.device,
           .deterministic = config.cuda.deterministic,
+          .products = config.cuda.products,
+          .cache = cache_folder(config.cuda.cache),
           .threads = config.cpu.threads,
           .inline_streams = config.cpu.inline_streams};
 }

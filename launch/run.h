@@ -28,7 +28,9 @@ struct Engine {
     ShardingOptions sharding = {};
     DeviceChoice device = DeviceChoice::automatic;
     bool deterministic = true;  // on a GPU
-    std::int64_t threads = 0;   // of each rank; 0: as rank_threads() says
+    ProductChoice products = ProductChoice::heuristic;
+    std::string cache;         // the folder of what is measured once; empty: none
+    std::int64_t threads = 0;  // of each rank; 0: as rank_threads() says
     bool inline_streams = false;
   };
   Engine(World& world, const Architecture& architecture, const Config& config);

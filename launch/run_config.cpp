@@ -17,6 +17,7 @@ constexpr std::string_view kFamilies[] = {"gpt2", "llama"};
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};  // in the order of Dtype
 constexpr std::string_view kRecompute[] = {"none", "full"};
 constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
+constexpr std::string_view kProductChoices[] = {"heuristic", "measured"};
 constexpr std::string_view kReduceEvery[] = {"step", "micro_step"};
 constexpr std::string_view kSchedules[] = {"constant", "linear", "cosine", "wsd"};
 constexpr std::string_view kDecays[] = {"sqrt", "linear"};
@@ -126,6 +127,11 @@ void fields(FieldVisitor& v, RunConfig& c) {
   v.choice("device", c.device, kDevices, "where the model runs; auto: a GPU where there is one");
   v.group("cuda", "the GPU", [&] {
     v.field("deterministic", c.cuda.deterministic, "the same bits on every run, also from attention's backward pass");
+    v.choice("products", c.cuda.products, kProductChoices,
+             "a matrix product's algorithm: the library's first proposal, or the fastest when tried at its first use");
+    v.field("cache", c.cuda.cache,
+            "folder that keeps what was tried, for the same bits at the next start; auto: the user's cache; empty: "
+            "none, and products are heuristic");
   });
   v.group("cpu", "the CPU device", [&] {
     v.field("threads", c.cpu.threads, "of each rank; 0: the cores that it may run on, shared with its neighbours",

@@ -12,6 +12,7 @@
 #include "core/model/architecture.h"
 #include "core/train/optimizer.h"
 #include "core/train/trainer_config.h"
+#include "kernels/kernels.h"
 
 namespace trireme {
 
@@ -60,6 +61,8 @@ struct RunConfig {
   DeviceChoice device = DeviceChoice::automatic;
   struct {
     bool deterministic = true;
+    ProductChoice products = ProductChoice::measured;
+    std::string cache = "auto";
   } cuda;
   struct {
     std::int64_t threads = 0;

@@ -36,6 +36,7 @@ CudaDevice::CudaDevice(const CudaOptions& options) : options_(options) {
   check(cudaGetDeviceProperties(&properties, options.index), "cannot ask the device");
   name_ = properties.name;
   memory_ = properties.totalGlobalMem;
+  multiprocessors_ = properties.multiProcessorCount;
 }
 
 std::string CudaDevice::description() const {

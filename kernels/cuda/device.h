@@ -30,6 +30,8 @@ class CudaDevice : public Device {
   double peak_flops(Dtype dtype) const override;
 
   const CudaOptions& options() const { return options_; }
+  /// The GPU's, with its number of multiprocessors: a part of one is another machine.
+  std::string name() const { return name_ + "-" + std::to_string(multiprocessors_); }
 
  private:
   void free(void* data, std::size_t bytes, MemoryKind kind) noexcept override;
@@ -40,6 +42,7 @@ class CudaDevice : public Device {
   const CudaOptions options_;
   std::string name_;
   std::size_t memory_ = 0;
+  int multiprocessors_ = 0;
   std::atomic<std::int64_t> allocations_{0};
   std::atomic<std::size_t> device_{0}, pinned_{0};  // bytes held
 };

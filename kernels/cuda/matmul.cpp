@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cuda/matmul.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <initializer_list>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/contest.h"
 
 namespace trireme::cuda {
 namespace {
 
-constexpr std::size_t kWorkspace = std::size_t{32} << 20U;  // what cuBLAS recommends for Hopper
+constexpr std::size_t kWorkspace = std::size_t{64} << 20U;  // twice what cuBLAS recommends for Hopper; see scratch()
+constexpr int kCandidates = 32;
+constexpr double kWorthMeasuring = 1e9;  // FLOP: less takes a few microseconds whatever computes it
 
 cudaDataType_t type_of(Dtype dtype) { return dtype == Dtype::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
 
@@ -31,6 +39,27 @@ void set(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t attrib
 template <class T>
 void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t attribute, const T& value) {
   check(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value), "describing a product");
+}
+
+template <class T>
+std::int64_t setting(const cublasLtMatmulAlgo_t& algorithm, cublasLtMatmulAlgoConfigAttributes_t attribute) {
+  T value{};
+  std::size_t written = 0;
+  check(cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, sizeof value, &written),
+        "asking for an algorithm's settings");
+  return static_cast<std::int64_t>(value);
+}
+
+AlgorithmSettings settings_of(const cublasLtMatmulAlgo_t& algorithm) {
+  return {setting<std::int32_t>(algorithm, CUBLASLT_ALGO_CONFIG_ID),
+          setting<std::uint32_t>(algorithm, CUBLASLT_ALGO_CONFIG_TILE_ID),
+          setting<std::uint32_t>(algorithm, CUBLASLT_ALGO_CONFIG_STAGES_ID),
+          setting<std::uint32_t>(algorithm, CUBLASLT_ALGO_CONFIG_SPLITK_NUM),
+          setting<std::uint32_t>(algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME),
+          setting<std::uint32_t>(algorithm, CUBLASLT_ALGO_CONFIG_CTA_SWIZZLING),
+          setting<std::uint32_t>(algorithm, CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION),
+          setting<std::uint16_t>(algorithm, CUBLASLT_ALGO_CONFIG_INNER_SHAPE_ID),
+          setting<std::uint16_t>(algorithm, CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID)};
 }
 
 class Layout {
@@ -70,7 +99,8 @@ struct Matmul::Plan {
   Plan& operator=(const Plan&) = delete;
   ~Plan() { cublasLtMatmulDescDestroy(description); }
 
-  void choose(cublasLtHandle_t handle, const MatmulKey& key) {
+  /// Best first by the heuristic's guess; each with settings of its own.
+  std::vector<cublasLtMatmulAlgo_t> candidates(cublasLtHandle_t handle, const MatmulKey& key, int most) const {
     cublasLtMatmulPreference_t preference = nullptr;
     check(cublasLtMatmulPreferenceCreate(&preference), "describing a product");
     set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspace);
@@ -82,15 +112,24 @@ struct Matmul::Plan {
           CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
       set(preference, attribute, key.alignment);
     }
-    cublasLtMatmulHeuristicResult_t result{};
+    std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(most));
     int found = 0;
-    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle, description, first.get(), second.get(),
-                                                                 out.get(), out.get(), preference, 1, &result, &found);
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+        handle, description, first.get(), second.get(), out.get(), out.get(), preference, most, results.data(), &found);
     cublasLtMatmulPreferenceDestroy(preference);
     trireme::check(status == CUBLAS_STATUS_SUCCESS && found > 0,
                    "cuBLASLt has no algorithm for [{}, {}] x [{}, {}], {} to {}: {}", key.rows, key.inner, key.inner,
-                   key.columns, name(key.input), name(key.output), cublasLtGetStatusString(status));
-    algorithm = result.algo;
+                   key.columns, trireme::name(key.input), trireme::name(key.output), cublasLtGetStatusString(status));
+    std::vector<cublasLtMatmulAlgo_t> algorithms;
+    std::set<AlgorithmSettings> seen;
+    for (int i = 0; i < found; ++i) {
+      const auto& result = results[static_cast<std::size_t>(i)];
+      if (result.state == CUBLAS_STATUS_SUCCESS && seen.insert(settings_of(result.algo)).second) {
+        algorithms.push_back(result.algo);
+      }
+    }
+    trireme::check(!algorithms.empty(), "cuBLASLt refuses its own algorithms for {}", name(key));
+    return algorithms;
   }
 
   Layout first, second, out;
@@ -98,18 +137,71 @@ struct Matmul::Plan {
   cublasLtMatmulAlgo_t algorithm{};
 };
 
-Matmul::Matmul() { check(cublasLtCreate(&handle_), "cannot start"); }
+std::string name(const MatmulKey& key) {
+  return fmt::format("{},{},{},{},{}{}{}{}{},align{}", key.rows, key.inner, key.columns, trireme::name(key.input),
+                     trireme::name(key.output), key.a_transposed ? ",at" : "", key.b_transposed ? ",bt" : "",
+                     key.bias ? ",bias" : "", key.residual ? ",residual" : "", key.alignment);
+}
+
+Matmul::Matmul(ProductChoices choices) : choices_(std::move(choices)) {
+  check(cublasLtCreate(&handle_), "cannot start");
+}
 
 Matmul::~Matmul() {
   plans_.clear();
   cublasLtDestroy(handle_);
 }
 
-Matmul::Plan& Matmul::plan(const MatmulKey& key) {
+cublasStatus_t Matmul::enqueue(CudaStream& stream, const MatmulKey& key, const MatmulMemory& memory, const Plan& plan,
+                               const cublasLtMatmulAlgo_t& algorithm) {
+  const float one = 1.0F;
+  const float beta = key.residual ? 1.0F : 0.0F;
+  const void* addend = key.residual ? memory.residual : memory.y;
+  void* workspace = stream.scratch(kWorkspace);
+  return cublasLtMatmul(handle_, plan.description, &one, memory.b, plan.first.get(), memory.a, plan.second.get(), &beta,
+                        addend, plan.out.get(), memory.y, plan.out.get(), &algorithm, workspace, kWorkspace,
+                        stream.handle());
+}
+
+cublasLtMatmulAlgo_t Matmul::choose(CudaStream& stream, const MatmulKey& key, const MatmulMemory& memory, Plan& plan) {
+  const double flops =
+      2.0 * static_cast<double>(key.rows) * static_cast<double>(key.inner) * static_cast<double>(key.columns);
+  if (!choices_.keeps() || flops < kWorthMeasuring) return plan.candidates(handle_, key, 1).front();
+  const auto candidates = plan.candidates(handle_, key, kCandidates);
+  const auto index_of = [&](const AlgorithmSettings& settings) {
+    const auto hit = std::ranges::find(candidates, settings, settings_of);
+    return static_cast<std::size_t>(hit - candidates.begin());
+  };
+  const auto known = choices_.find(name(key));
+  if (known && index_of(*known) < candidates.size()) return candidates[index_of(*known)];
+  // The product is about to be written to y, which may hold anything until then, unless it is what is added to.
+  MatmulMemory measured = memory;
+  Buffer instead;
+  if (key.residual && memory.residual == memory.y) {
+    const auto bytes = static_cast<std::size_t>(key.rows * key.columns) * size_of(key.output);
+    try {
+      instead = stream.device().allocate(bytes);
+    } catch (const Error&) {
+      return candidates.front();  // no room to measure in
+    }
+    measured.y = instead.data();
+    measured.residual = instead.data();
+  }
+  const auto winner = fastest_of(stream, candidates.size(), [&](std::size_t i) {
+    return enqueue(stream, key, measured, plan, candidates[i]) == CUBLAS_STATUS_SUCCESS;
+  });
+  trireme::check(winner.has_value(), "cuBLASLt runs none of its algorithms for {}", name(key));
+  const auto kept = choices_.keep(name(key), settings_of(candidates[winner->index]), winner->seconds,
+                                  [&](const AlgorithmSettings& s) { return index_of(s) < candidates.size(); });
+  return kept ? candidates[index_of(*kept)] : candidates.front();
+}
+
+Matmul::Plan& Matmul::plan(CudaStream& stream, const MatmulKey& key, const MatmulMemory& memory) {
   auto& plan = plans_[key];
   if (plan == nullptr) {
     auto fresh = std::make_unique<Plan>(key);
-    fresh->choose(handle_, key);
+    if (key.bias) set(fresh->description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, memory.bias);
+    fresh->algorithm = choose(stream, key, memory, *fresh);
     plan = std::move(fresh);
   }
   return *plan;
@@ -117,17 +209,10 @@ Matmul::Plan& Matmul::plan(const MatmulKey& key) {
 
 void Matmul::run(CudaStream& stream, MatmulKey key, const MatmulMemory& memory) {
   key.alignment = alignment_of({memory.y, memory.a, memory.b, memory.bias, memory.residual});
-  const float one = 1.0F;
-  const float beta = key.residual ? 1.0F : 0.0F;
-  void* workspace = stream.scratch(kWorkspace);
   const std::lock_guard lock(mutex_);
-  Plan& chosen = plan(key);
+  Plan& chosen = plan(stream, key, memory);
   if (key.bias) set(chosen.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, memory.bias);
-  const void* addend = key.residual ? memory.residual : memory.y;
-  check(cublasLtMatmul(handle_, chosen.description, &one, memory.b, chosen.first.get(), memory.a, chosen.second.get(),
-                       &beta, addend, chosen.out.get(), memory.y, chosen.out.get(), &chosen.algorithm, workspace,
-                       kWorkspace, stream.handle()),
-        "a matrix product failed");
+  check(enqueue(stream, key, memory, chosen, chosen.algorithm), "a matrix product failed");
 }
 
 }  // namespace trireme::cuda

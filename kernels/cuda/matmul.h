@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products by cuBLASLt, with an algorithm for each shape that is chosen once.
+// Matrix products by cuBLASLt, with an algorithm for each shape that is chosen once: by its heuristic, or measured.
 #pragma once
 
 #include <cublasLt.h>
@@ -9,8 +9,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "core/base/types.h"
+#include "kernels/cuda/product_choices.h"
 #include "kernels/cuda/stream.h"
 
 namespace trireme::cuda {
@@ -27,6 +29,9 @@ struct MatmulKey {
 
   auto operator<=>(const MatmulKey&) const = default;
 };
+/// The key in one word: "1024,768,3072,bf16,bf16,bt,bias,align16".
+std::string name(const MatmulKey& key);
+
 struct MatmulMemory {
   void* y = nullptr;
   const void* a = nullptr;
@@ -37,20 +42,26 @@ struct MatmulMemory {
 
 class Matmul {
  public:
-  Matmul();
+  /// Where `choices` keeps what is measured, large products are measured at their first use; all others, and all if it
+  /// keeps nothing, have the algorithm that the heuristic puts first: either way the next start has the same bits.
+  explicit Matmul(ProductChoices choices);
   ~Matmul();
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
 
-  /// In stream order. The key's alignment is found from the memory.
+  /// In stream order. The key's alignment is found from the memory. Waits for the stream where it has to measure.
   void run(CudaStream& stream, MatmulKey key, const MatmulMemory& memory);
 
  private:
   struct Plan;
-  Plan& plan(const MatmulKey& key);
+  Plan& plan(CudaStream& stream, const MatmulKey& key, const MatmulMemory& memory);
+  cublasLtMatmulAlgo_t choose(CudaStream& stream, const MatmulKey& key, const MatmulMemory& memory, Plan& plan);
+  cublasStatus_t enqueue(CudaStream& stream, const MatmulKey& key, const MatmulMemory& memory, const Plan& plan,
+                         const cublasLtMatmulAlgo_t& algorithm);
 
   cublasLtHandle_t handle_ = nullptr;
   std::mutex mutex_;
+  ProductChoices choices_;
   std::map<MatmulKey, std::unique_ptr<Plan>> plans_;
 };
 

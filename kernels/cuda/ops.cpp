@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cuda/ops.h"
 
+#include <fmt/format.h>
+
 #include <optional>
+#include <string>
 
 #include "core/base/error.h"
 #include "kernels/cuda/device.h"
@@ -50,7 +53,10 @@ void CudaOps::run(Stream& s, const AttentionBackward& op) const {
 std::unique_ptr<Ops> make_cuda_ops(Device& device) {
   auto* cuda_device = dynamic_cast<cuda::CudaDevice*>(&device);
   check(cuda_device != nullptr, "CUDA operations need a CUDA device, got '{}'", device.description());
-  return std::make_unique<cuda::CudaOps>(cuda_device->options().deterministic_attention);
+  const auto& options = cuda_device->options();
+  const std::string folder = options.products == ProductChoice::measured ? options.cache : "";
+  const std::string machine = fmt::format("{}-{}", cuda_device->name(), cublasLtGetVersion());
+  return std::make_unique<cuda::CudaOps>(options.deterministic_attention, cuda::ProductChoices(folder, machine));
 }
 
 }  // namespace trireme

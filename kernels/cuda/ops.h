@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <utility>
 
 #include "core/base/ops.h"
 #include "kernels/cuda/attention_plan.h"
@@ -14,7 +15,8 @@ namespace trireme::cuda {
 
 class CudaOps : public Ops {
  public:
-  explicit CudaOps(bool deterministic_attention) : deterministic_(deterministic_attention) {}
+  CudaOps(bool deterministic_attention, ProductChoices choices)
+      : deterministic_(deterministic_attention), matmul_(std::move(choices)) {}
 
   void run(Stream& s, const Embedding& op) const override { embedding(of(s), op); }
   void run(Stream& s, const EmbeddingBackward& op) const override { embedding_backward(of(s), op); }

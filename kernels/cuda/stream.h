@@ -71,6 +71,7 @@ class CudaStream : public Stream {
   /// use of a larger size.
   void* scratch(std::size_t bytes);
   int multiprocessors() const { return multiprocessors_; }
+  Device& device() const { return device_; }
 
  private:
   Device& device_;

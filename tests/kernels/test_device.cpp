@@ -2,8 +2,10 @@
 #include "tests/kernels/test_device.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 
 namespace trireme {
@@ -20,13 +22,29 @@ class GpuPresent : public testing::Environment {
 
 }  // namespace
 
+std::string test_cache() {
+  const std::string folder = ::testing::TempDir() + "trireme-products-" + std::to_string(getpid());
+  static const struct Removal {
+    std::string folder;
+    ~Removal() {
+      std::error_code ignored;
+      std::filesystem::remove_all(folder, ignored);
+    }
+  } removal{folder};
+  return folder;
+}
+
 bool tests_on_cuda() {
   const char* wanted = std::getenv("TRIREME_TEST_DEVICE");
   return wanted != nullptr && std::string_view(wanted) == "cuda";
 }
 
 std::unique_ptr<Device> make_test_device(const CpuOptions& options) {
-  return tests_on_cuda() ? make_cuda_device({.index = 0, .deterministic_attention = true, .host_memory = true})
+  return tests_on_cuda() ? make_cuda_device({.index = 0,
+                                             .deterministic_attention = true,
+                                             .host_memory = true,
+                                             .products = ProductChoice::measured,
+                                             .cache = test_cache()})
                          : make_cpu_device(options);
 }
 

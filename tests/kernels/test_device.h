@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "kernels/kernels.h"
 
@@ -12,6 +13,8 @@ namespace trireme {
 bool tests_on_cuda();
 /// A GPU as a device has all its memory on the host, so that tests read and write it as they do on the CPU.
 std::unique_ptr<Device> make_test_device(const CpuOptions& options);
+/// A folder for what a GPU measures, this process's own; removed at its end.
+std::string test_cache();
 std::unique_ptr<Ops> make_test_ops(Device& device);
 
 }  // namespace trireme

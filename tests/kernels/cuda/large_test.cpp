@@ -6,10 +6,15 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "kernels/kernels.h"
 #include "tests/kernels/machine.h"
+#include "tests/kernels/test_device.h"
 
 namespace trireme::kernel_test {
 namespace {
@@ -26,7 +31,7 @@ class CudaLargeTest : public ::testing::TestWithParam<Dtype> {
     if (cuda_device_count() == 0) GTEST_SKIP() << "there is no GPU";
     const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     cpu = make_cpu_device({.threads = threads, .inline_streams = true});
-    gpu = make_cuda_device({});
+    gpu = make_cuda_device({.products = ProductChoice::measured, .cache = test_cache()});
     cpu_ops = make_cpu_ops(*cpu);
     gpu_ops = make_cuda_ops(*gpu);
     cpu_stream = cpu->make_stream("cpu");
@@ -130,6 +135,39 @@ TEST_P(CudaLargeTest, LinearLayersOfAModel) {
       dw, [](std::size_t) { return product_error(kRows, 5, 5); }, "d_weight");
   expect_same(
       db, [](std::size_t) { return product_error(kRows, 5, 1); }, "d_bias");
+}
+
+/// The rows of a file.
+std::vector<std::string> lines_in(const std::string& folder) {
+  std::vector<std::string> lines;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream in(entry.path());
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+  }
+  return lines;
+}
+
+TEST_P(CudaLargeTest, MeasuredProductsRepeatBitForBitAlsoInTheNextProcess) {
+  constexpr std::int64_t kRows = 4096;
+  constexpr std::int64_t kIn = 768;
+  constexpr std::int64_t kOut = 2304;
+  const Dtype dtype = GetParam();
+  Twin x = random(dtype, {kRows, kIn}, 1), w = random(dtype, {kOut, kIn}, 2), y = make(dtype, {kRows, kOut});
+  Twin dy = random(dtype, {kRows, kOut}, 4), dx = make(dtype, {kRows, kIn}), dw = make(Dtype::f32, {kOut, kIn});
+  const auto results = [&](const Ops& ops) {
+    gpu->zero(*gpu_stream, dw.gpu.data, dw.gpu.bytes());
+    ops.run(*gpu_stream, Linear{.y = y.gpu, .x = x.gpu, .weight = w.gpu, .bias = {}, .residual = {}});
+    ops.run(*gpu_stream, LinearBackwardInput{.dx = dx.gpu, .dy = dy.gpu, .weight = w.gpu});
+    ops.run(*gpu_stream, LinearBackwardWeight{.d_weight = dw.gpu, .d_bias = {}, .dy = dy.gpu, .x = x.gpu});
+    return std::array{from_gpu(y), from_gpu(dx), from_gpu(dw)};
+  };
+  const auto first = results(*gpu_ops);  // the gradient is what it would be had nothing been measured into it
+  const auto kept = lines_in(test_cache());
+  EXPECT_GE(kept.size(), 4U);
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(results(*gpu_ops), first) << "at repetition " << i;
+  const auto other = make_cuda_ops(*gpu);  // reads the file as another process would
+  EXPECT_EQ(results(*other), first);
+  EXPECT_EQ(lines_in(test_cache()), kept);
 }
 
 TEST_P(CudaLargeTest, AttentionOfAModel) {
