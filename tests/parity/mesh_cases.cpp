@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "tests/parity/bounds.h"
 
@@ -39,6 +42,63 @@ Architecture architecture_for(Family family, const MeshShape& mesh) {
   return a;
 }
 
+/// Tensors that are rounded one after another: on the tensor axis five of a block and three at the ends once more, as
+/// parts.
+double mesh_path(const MeshCase& c) {
+  const double path = path_length(c.architecture);
+  return c.mesh.tensor > 1 ? path + 5.0 * static_cast<double>(c.architecture.layers) + 3.0 : path;
+}
+
+double norm_of(const std::vector<float>& values) {
+  double squares = 0.0;
+  for (const float v : values) squares += static_cast<double>(v) * static_cast<double>(v);
+  return std::sqrt(squares);
+}
+
+/// In norm, how far f(found) - f(expected) is from nothing; NaN where an element is missing.
+template <class F>
+double distance(const std::vector<float>& found, const std::vector<float>& expected, const F& f) {
+  double squares = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double d = f(static_cast<double>(found[i])) - f(static_cast<double>(expected[i]));
+    squares += d * d;
+  }
+  return std::sqrt(squares);
+}
+
+/// What an error of every gradient, relative to it in norm, makes of Adam's state: in norm, as a multiple of that error
+/// and of the tensor's root of v.
+struct AdamGain {
+  double first = 0.0, second = 0.0, movement = 0.0;
+};
+
+/// With a_s and b_s the weights that step s has in m and v, and e(g) the error of a gradient:
+///
+/// * root v is a norm of an element's gradients over the steps, so it is off by at most root v of the errors: in norm
+///   over the tensor the largest relative error times root v.
+/// * m is off by sum a_s e(g_s), by Cauchy and Schwarz at most K times root v of the errors, K^2 = sum a_s^2 / b_s.
+/// * The update is u = m / (w + eps), w the root of v, both corrected for the weights that the first steps lack. |m| is
+///   at most K' w, and so u is off by at most 2 K' w(errors) / eps, K' of the corrected weights: per element that is
+///   unbounded as eps goes to 0, in norm it is not, for eps is as large as w. What w was in earlier steps is not known,
+///   but v decays by no more than beta2 a step. Weight decay only shrinks errors.
+AdamGain adam_gain(const OptimizerConfig& o, std::int64_t steps) {
+  AdamGain gain;
+  const auto power = [](double base, std::int64_t n) { return std::pow(base, static_cast<double>(n)); };
+  double squares = 0.0;  // K^2 after s steps
+  for (std::int64_t s = 1; s <= steps; ++s) {
+    squares += power(1.0 - o.beta1, 2) / (1.0 - o.beta2) * power(o.beta1 * o.beta1 / o.beta2, s - 1);
+    const double corrected1 = 1.0 - power(o.beta1, s);
+    const double corrected2 = 1.0 - power(o.beta2, s);
+    const double k = std::sqrt(squares * corrected2) / corrected1;
+    const double w = 1.0 / std::sqrt(corrected2 * power(o.beta2, steps - s));  // of the last root of v
+    const double lr = o.lr * schedule_factor(o.schedule, s - 1, steps);
+    gain.movement += 2.0 * k * lr / o.eps * w;
+  }
+  gain.first = std::sqrt(squares);
+  gain.second = 1.0;
+  return gain;
+}
+
 }  // namespace
 
 MeshCase case_of(const Cell& cell) {
@@ -54,15 +114,11 @@ MeshCase case_of(const Cell& cell) {
   return c;
 }
 
-/// Sums of the same terms in another order. On the tensor axis five tensors a block and three at the ends are rounded
-/// once more, as parts; Adam keeps relative errors, and ten steps add up.
+/// Sums of the same terms in another order; Adam keeps relative errors, and ten steps add up.
 void expect_near(const MeshResult& found, const MeshResult& expected, const MeshCase& c) {
   ASSERT_EQ(found.metrics.size(), static_cast<std::size_t>(kSteps));
-  const double path = path_length(c.architecture);
-  const double tensor =
-      c.mesh.tensor > 1 ? (path + 5.0 * static_cast<double>(c.architecture.layers) + 3.0) / path : 1.0;
-  const double bound =
-      tensor * relative_bound(c.architecture, c.train.precision, c.train.global_batch * c.train.sequence, 2);
+  const double bound = mesh_path(c) / path_length(c.architecture) *
+                       relative_bound(c.architecture, c.train.precision, c.train.global_batch * c.train.sequence, 2);
   for (std::size_t i = 0; i < found.metrics.size(); ++i) {
     const StepMetrics& f = found.metrics[i];
     const StepMetrics& e = expected.metrics[i];
@@ -74,17 +130,62 @@ void expect_near(const MeshResult& found, const MeshResult& expected, const Mesh
   }
 }
 
+StateErrors expect_near_states(const MeshResult& found, const MeshResult& expected, const WholeArrays& initial,
+                               const MeshCase& c) {
+  const std::int64_t terms = std::max(c.train.global_batch * c.train.sequence, c.architecture.feed_forward);
+  // An error of the weights comes back in the gradients. With three times the first error in all of them, updates of a
+  // quarter (w is about eps / 3) sum to 6 lr in ten steps of the schedule and are off by 6 lr * 2 * 3 / 4 of the first
+  // error, which is 0.45 of it beside weights of 0.02, and comes through a path of 20 products as sqrt(20) times that:
+  // two errors more than the first, as supposed.
+  constexpr double kFedBack = 3.0;
+  const double error = kFedBack * walk_bound(mesh_path(c), c.train.precision, terms, 2);
+  const AdamGain gain = adam_gain(mesh_optimizer(), c.train.steps);
+  // Each update rounds a master twice, in both runs.
+  const double master = std::sqrt(4.0 * static_cast<double>(c.train.steps)) * roundoff(Dtype::f32);
+  StateErrors worst;
+  for (const auto& [name, values] : expected.parameters) {
+    const auto root = [](double v) { return std::sqrt(v); };
+    const auto same = [](double v) { return v; };
+    const double size = distance(std::vector<float>(values.size()), expected.seconds.at(name), root);
+    const auto hold = [&](const char* what, double distance, double bound, double& ratio) {
+      EXPECT_LE(distance, bound) << what << " of " << name;
+      if (distance > 0.0) ratio = std::max(ratio, distance / bound);
+    };
+    const double moved = error * gain.movement * size + master * norm_of(values);
+    hold("movement", distance(found.parameters.at(name), values, same), moved, worst.movement);
+    if (c.train.precision == Dtype::f32) {
+      EXPECT_LT(moved, 0.1 * distance(initial.at(name), values, same)) << name << ": the bound holds for no movement";
+    }
+    hold("first moment", distance(found.firsts.at(name), expected.firsts.at(name), same), error * gain.first * size,
+         worst.first);
+    hold("root of the second moment", distance(found.seconds.at(name), expected.seconds.at(name), root),
+         error * gain.second * size, worst.second);
+  }
+  return worst;
+}
+
+namespace {
+
+void expect_same_arrays(const WholeArrays& found, const WholeArrays& expected, const char* what, const char* kind) {
+  for (const auto& [name, values] : expected) {
+    const auto& other = found.at(name);
+    ASSERT_EQ(other.size(), values.size());
+    EXPECT_EQ(std::memcmp(other.data(), values.data(), values.size() * sizeof(float)), 0)
+        << what << ": " << kind << " of " << name;
+  }
+}
+
+}  // namespace
+
 void expect_same_bits(const MeshResult& found, const MeshResult& expected, const char* what) {
   ASSERT_EQ(found.metrics.size(), expected.metrics.size());
   for (std::size_t i = 0; i < found.metrics.size(); ++i) {
     EXPECT_EQ(found.metrics[i].loss, expected.metrics[i].loss) << what << ", step " << i + 1;
     EXPECT_EQ(found.metrics[i].grad_norm, expected.metrics[i].grad_norm) << what << ", step " << i + 1;
   }
-  for (const auto& [name, values] : expected.parameters) {
-    const auto& other = found.parameters.at(name);
-    ASSERT_EQ(other.size(), values.size());
-    EXPECT_EQ(std::memcmp(other.data(), values.data(), values.size() * sizeof(float)), 0) << what << ": " << name;
-  }
+  expect_same_arrays(found.parameters, expected.parameters, what, "values");
+  expect_same_arrays(found.firsts, expected.firsts, what, "first moments");
+  expect_same_arrays(found.seconds, expected.seconds, what, "second moments");
 }
 
 }  // namespace trireme

@@ -18,7 +18,14 @@ MeshCase case_of(const Cell& cell);
 
 /// Loss and gradient norm of every step within the reduction bound, and the same samples.
 void expect_near(const MeshResult& found, const MeshResult& expected, const MeshCase& c);
-/// Loss, gradient norm and parameters to the last bit.
+/// Every tensor's movement from its initial values, and its moments, within the bound of the same sums in another
+/// order, in norm. Returns the largest error of each as a part of its bound.
+struct StateErrors {
+  double movement = 0.0, first = 0.0, second = 0.0;
+};
+StateErrors expect_near_states(const MeshResult& found, const MeshResult& expected, const WholeArrays& initial,
+                               const MeshCase& c);
+/// Loss, gradient norm, parameters and moments to the last bit.
 void expect_same_bits(const MeshResult& found, const MeshResult& expected, const char* what);
 
 }  // namespace trireme

@@ -25,10 +25,16 @@ struct MeshCase {
   bool inline_streams = false;
 };
 
+/// Arrays by the name of their parameter, whole, each element from the rank that owns it.
+using WholeArrays = std::map<std::string, std::vector<float>>;
+
 struct MeshResult {
   std::vector<StepMetrics> metrics;
-  std::map<std::string, std::vector<float>> parameters;  // whole, each element from the rank that owns it
+  WholeArrays parameters, firsts, seconds;  // masters and both moments
 };
+
+/// What every mesh trains with.
+OptimizerConfig mesh_optimizer();
 
 /// Where a test puts itself between the groups, the store and who uses them.
 struct MeshSeams {
@@ -58,6 +64,9 @@ MeshResult train_in_world(World& world, const MeshCase& c);
 
 /// Trains c.train.steps steps from the initial parameters on random tokens.
 MeshResult train_on_mesh(const MeshCase& c);
+
+/// Makes the arrays of all processes' ranks whole, on each of them.
+void gather_over(World& world, MeshResult& result);
 
 /// The batches that every mesh trains on: a function of the architecture and the sequence alone.
 class FixedBatches;
