@@ -12,9 +12,11 @@ cuDNN, NCCL and the C and C++ libraries are the host's. Run anything in it as FO
 as `bash FOLDER/tests/gpu.sh`.
 
   --preset NAME   the build to take (default cuda); it must be built
-  --out FOLDER    default build/bundle; replaced
-  --tar           pack FOLDER.tar.xz too
+  --out FOLDER    default build/bundle; a bundle that is there is replaced
+  --tar           pack FOLDER.tar.xz too (a third of the size or less)
   --help          this text
+
+exit codes: 0 done; 1 something is not built, or would not be found on another host; 2 wrong usage
 TEXT
 }
 
@@ -35,6 +37,8 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=build/$preset
 [ -x "$build/trireme" ] || { echo "bundle: $build/trireme is not built: cmake --build --preset $preset" >&2; exit 1; }
+[ ! -e "$out" ] || [ -x "$out/run" ] ||
+  { echo "bundle: $out is there and is no bundle: choose another --out, or remove it" >&2; exit 2; }
 
 rm -rf "$out"
 mkdir -p "$out/bin" "$out/lib" "$out/tests/golden"
@@ -58,15 +62,31 @@ while IFS=$'\t' read -r name _ program _; do
   strip -o "$out/bin/$program" "$build/$program"
 done < "$out/tests/gpu_tests.tsv"
 
+# No folder of this machine: a program that is started without `run` looks into the bundle too.
+for program in "$out"/bin/*; do
+  readelf -d "$program" | grep -qE '\((RUNPATH|RPATH)\)' || continue
+  echo "file(RPATH_SET FILE \"$(realpath "$program")\" NEW_RPATH \"\$ORIGIN/../lib\")" > "$out/rpath.cmake"
+  cmake -P "$out/rpath.cmake" > "$out/rpath.log" 2>&1 || { cat "$out/rpath.log" >&2; exit 1; }
+done
+rm -f "$out"/rpath.*
+
 libraries() { ldd "$@" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u; }
 mpi=$(libraries "$build/trireme" | grep '/libmpi\.so' || true)
 hosts=$( { [ -z "$mpi" ] || { echo "$mpi"; libraries "$mpi"; }; } | xargs -r -n1 basename)
-for library in $(libraries "$out"/bin/*); do
-  name=$(basename "$library")
-  case "$name" in
-    libcuda.*|libcudart.*|libcublas*|libcudnn*|libnvrtc*|libnccl*|libmpi*|libc.so*|libm.so*|libstdc++*|libgcc_s*|libgomp*|libdl.*|libpthread.*|librt.*) continue ;;
+of_the_host() {
+  case "$1" in
+    libcuda.*|libcudart.*|libcublas*|libcudnn*|libnvrtc*|libnccl*|libmpi*) return 0 ;;
+    libc.so*|libm.so*|libstdc++*|libgcc_s*|libgomp*|libdl.*|libpthread.*|librt.*) return 0 ;;
   esac
-  grep -qxF "$name" <<< "$hosts" || cp -L "$library" "$out/lib/"
+  grep -qxF "$1" <<< "$hosts"
+}
+for library in $(libraries "$out"/bin/*); do
+  of_the_host "$(basename "$library")" || cp -L "$library" "$out/lib/"
+done
+# Whatever else a program would load is the bundle's own.
+for library in $(LD_LIBRARY_PATH=$(realpath "$out")/lib libraries "$out"/bin/*); do
+  of_the_host "$(basename "$library")" || [ "$library" -ef "$out/lib/$(basename "$library")" ] ||
+    { echo "bundle: $library would be needed on the host" >&2; exit 1; }
 done
 
 cat > "$out/run" <<'TEXT'
@@ -82,10 +102,15 @@ for name in ("nvidia.cudnn", "nvidia.nccl"):
     except ImportError: pass
 ' 2>/dev/null || true)
 export LD_LIBRARY_PATH=$wheels$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+[ $# -gt 0 ] && [ -x "$here/bin/$1" ] || { echo "usage: run NAME ARGUMENTS...; NAME is one of $(ls -m "$here/bin")" >&2; exit 2; }
 name=$1
 shift
 exec "$here/bin/$name" "$@"
 TEXT
 chmod +x "$out/run"
 echo "bundle: $out, $(du -sh "$out" | cut -f1)"
-[ $pack = no ] || { tar -C "$(dirname "$out")" -cJf "$out.tar.xz" "$(basename "$out")"; echo "bundle: $out.tar.xz, $(du -h "$out.tar.xz" | cut -f1)"; }
+if [ $pack = yes ]; then
+  # The programs have most of their code in common, further apart than a usual window of xz.
+  XZ_OPT='--threads=0 --lzma2=preset=2,dict=256MiB --block-size=1GiB' tar -C "$(dirname "$out")" -cJf "$out.tar.xz" "$(basename "$out")"
+  echo "bundle: $out.tar.xz, $(du -h "$out.tar.xz" | cut -f1)"
+fi
