@@ -111,6 +111,6 @@ chmod +x "$out/run"
 echo "bundle: $out, $(du -sh "$out" | cut -f1)"
 if [ $pack = yes ]; then
   # The programs have most of their code in common, further apart than a usual window of xz.
-  XZ_OPT='--threads=0 --lzma2=preset=2,dict=256MiB --block-size=1GiB' tar -C "$(dirname "$out")" -cJf "$out.tar.xz" "$(basename "$out")"
+  XZ_OPT='--threads=0 --lzma2=preset=2,dict=64MiB --block-size=1GiB' tar -C "$(dirname "$out")" -cJf "$out.tar.xz" "$(basename "$out")"
   echo "bundle: $out.tar.xz, $(du -h "$out.tar.xz" | cut -f1)"
 fi
