@@ -7,6 +7,8 @@ namespace trireme {
 
 int cuda_device_count() { return 0; }
 
+std::string cuda_device_address(int /*index*/) { return ""; }
+
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& /*options*/) {
   fail_usage("this binary was built without CUDA: build the preset cuda, or ask for device: cpu");
 }

@@ -45,6 +45,8 @@ struct CudaOptions {
 
 /// How many GPUs this process can use: 0 without a driver, and in a build without CUDA.
 int cuda_device_count();
+/// The PCI address of one of them, "0000:1b:00.0", by which processes know that they mean the same one.
+std::string cuda_device_address(int index);
 /// One GPU. Throws Error(usage) where there is none of this index, and in a build without CUDA.
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options);
 /// Operations on a CUDA device (cuBLASLt, cuDNN and own kernels). The device outlives them.

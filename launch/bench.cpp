@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/train/init.h"
 #include "core/train/trainer.h"
+#include "launch/bench_collectives.h"
 #include "launch/bench_ops.h"
 #include "launch/commands.h"
 #include "launch/random_tokens.h"
@@ -96,6 +97,7 @@ int bench_step(World& world, const RunConfig& config, std::int64_t steps, bool j
 
 int bench_command(std::span<const std::string> arguments) {
   namespace po = boost::program_options;
+  if (!arguments.empty() && arguments[0] == "collectives") return bench_collectives_command(arguments.subspan(1));
   CommandLine line{"bench step|ops [--preset NAME] [--precision fp32|bf16] [--shard N] [--tensor N]",
                    "Measures a training step on random tokens: forward, backward, clipping, AdamW. As a whole (step), "
                    "or each of its operations against the roofline (ops).",
@@ -121,7 +123,8 @@ int bench_command(std::span<const std::string> arguments) {
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
   const auto what = required(*values, "what");
-  check_usage(what == "step" || what == "ops", "nothing called '{}' to measure; there are step and ops", what);
+  check_usage(what == "step" || what == "ops", "nothing called '{}' to measure; there are step, ops and collectives",
+              what);
   const auto steps = (*values)["steps"].as<std::int64_t>();
   check_usage(steps >= 1, "--steps {}; expected at least 1", steps);
   const auto micro_steps = (*values)["micro-steps"].as<std::int64_t>();

@@ -46,7 +46,7 @@ cp -r configs "$out/"
 cp -r tests/golden/model "$out/tests/golden/"
 cp tests/gpu.sh "$out/tests/"
 strip -o "$out/bin/trireme" "$build/trireme"
-# A line for each GPU test: its name, its environment, its program and arguments.
+# A line for each GPU test: its name, its ranks under mpirun (0: without), its environment, its program and arguments.
 ctest --test-dir "$build" -L '^gpu$' --show-only=json-v1 | python3 -c '
 import json, os, sys
 for test in json.load(sys.stdin)["tests"]:
@@ -54,9 +54,12 @@ for test in json.load(sys.stdin)["tests"]:
     environment = next((p["value"] for p in test["properties"] if p["name"] == "ENVIRONMENT"), [])
     # Never empty: a shell that reads the line takes two tabs for one.
     environment = " ".join(e for e in environment if e.startswith("TRIREME_")) or "TRIREME_BUNDLE=yes"
-    print(test["name"], environment, *[os.path.basename(test["command"][0]), *test["command"][1:]], sep="\t")
+    command = test["command"]
+    ranks = 0
+    if command[1:2] == ["-n"]: ranks, command = command[2], command[3:]
+    print(test["name"], ranks, environment, os.path.basename(command[0]), *command[1:], sep="\t")
 ' > "$out/tests/gpu_tests.tsv"
-while IFS=$'\t' read -r name _ program _; do
+while IFS=$'\t' read -r name _ _ program _; do
   [ -e "$out/bin/$program" ] && continue
   [ -x "$build/$program" ] || { echo "bundle: $name needs $build/$program, which is not built" >&2; exit 1; }
   strip -o "$out/bin/$program" "$build/$program"

@@ -257,9 +257,13 @@ int evaluate(World& world, const EvalOptions& options) {
                  .tensor = *engine.mesh.tensor});
   ExamProgress progress;
   const auto start = Clock::now();
-  const auto likelihoods = scorer.score(made.sheet.requests, [&](std::int64_t done, std::int64_t all) {
-    leave_if_stop_requested();
-    if (world.rank() == 0) progress.update(done, all);
+  std::vector<Likelihood> likelihoods;
+  run_together(world, engine, [&] {
+    likelihoods = scorer.score(made.sheet.requests, [&](std::int64_t done, std::int64_t all) {
+      leave_if_stop_requested();
+      if (world.rank() == 0) progress.update(done, all);
+    });
+    return 0;
   });
   const auto speed = speed_of(made.sheet, seconds_since(start));
   on_rank_zero(world, [&] {

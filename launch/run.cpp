@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -34,22 +35,48 @@ int threads_of(const World& world, std::int64_t wanted) {
   return wanted > 0 ? static_cast<int>(wanted) : rank_threads(world.homes(), world.rank(), allowed_cores());
 }
 
-/// A rank alone has the first GPU; more of them need collectives between GPUs, which this version does not have.
-bool runs_on_cuda(const World& world, DeviceChoice choice) {
-  if (choice == DeviceChoice::cpu) return false;
-  if (choice == DeviceChoice::automatic) return world.size() == 1 && cuda_device_count() > 0;
-  check_usage(world.size() == 1, "device: cuda runs on one rank, and there are {}; use device: cpu", world.size());
-  return true;
+/// Why the ranks cannot have a GPU each; nothing where they can. `own` is, by rank, the address of the GPU that it
+/// would take, or nothing where it sees none.
+std::string shortage_of_gpus(std::span<const RankHome> homes, const std::vector<std::string>& own) {
+  std::map<std::pair<int, std::string>, std::size_t> holders;  // the first rank of each GPU
+  for (std::size_t r = 0; r < own.size(); ++r) {
+    if (own[r].empty()) return fmt::format("rank {} on {} sees no GPU that this binary can use", r, homes[r].host);
+    const auto [hit, fresh] = holders.emplace(std::pair{homes[r].node, own[r]}, r);
+    if (fresh) continue;
+    std::set<std::string> gpus;
+    std::size_t ranks = 0;
+    for (std::size_t other = 0; other < own.size(); ++other) {
+      if (homes[other].node != homes[r].node) continue;
+      ++ranks;
+      if (!own[other].empty()) gpus.insert(own[other]);
+    }
+    return fmt::format("{} ranks on {} see {} GPU{}: ranks {} and {} would share the one at {}", ranks, homes[r].host,
+                       gpus.size(), gpus.size() == 1 ? "" : "s", hit->second, r, own[r]);
+  }
+  return "";
 }
 
-std::unique_ptr<Device> make_device(const World& world, const Engine::Config& config) {
-  if (runs_on_cuda(world, config.device)) {
-    return make_cuda_device({.index = 0,
-                             .deterministic_attention = config.deterministic,
-                             .products = config.products,
-                             .cache = config.cache});
+/// The index of this rank's GPU; none: all ranks run on the CPU. Ranks of a node take its GPUs in turn, or the one that
+/// the launcher lets each see.
+std::optional<int> gpu_of(World& world, DeviceChoice choice) {
+  if (choice == DeviceChoice::cpu) return std::nullopt;
+  const int count = cuda_device_count();
+  if (world.size() == 1) {
+    if (choice == DeviceChoice::automatic && count == 0) return std::nullopt;
+    return 0;
   }
-  return make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams});
+  const int index = count == 0 ? 0 : world.local_rank() % count;
+  const auto own = world.group().host_gather(count == 0 ? "" : cuda_device_address(index));
+  const auto shortage = shortage_of_gpus(world.homes(), own);
+  if (shortage.empty()) return index;
+  check_usage(choice == DeviceChoice::automatic,
+              "device: cuda needs a GPU for each rank of a node, and {}; start as many ranks on a node as it has GPUs, "
+              "or ask for device: cpu",
+              shortage);
+  if (world.rank() == 0 && std::any_of(own.begin(), own.end(), [](const auto& gpu) { return !gpu.empty(); })) {
+    fmt::print(stderr, "trireme: all ranks run on the CPU, for {}\n", shortage);
+  }
+  return std::nullopt;
 }
 
 std::unique_ptr<Ops> make_ops(Device& device) {
@@ -126,6 +153,16 @@ ClusterLinks cluster_links(const Machine& machine) {
 
 }  // namespace
 
+std::unique_ptr<Device> make_device(World& world, const Engine::Config& config) {
+  if (const auto gpu = gpu_of(world, config.device)) {
+    return make_cuda_device({.index = *gpu,
+                             .deterministic_attention = config.deterministic,
+                             .products = config.products,
+                             .cache = config.cache});
+  }
+  return make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams});
+}
+
 int rank_threads(std::span<const RankHome> homes, int rank, int cores) {
   const RankHome& own = homes[static_cast<std::size_t>(rank)];
   const auto sharing = std::count_if(homes.begin(), homes.end(), [&](const RankHome& other) {
@@ -138,7 +175,7 @@ Engine::Engine(World& world, const Architecture& architecture, const Config& con
     : device(make_device(world, config)),
       ops(make_ops(*device)),
       stream(device->make_stream("compute")),
-      mesh(connect_mesh(world, config.mesh, copies_of(architecture, config.mesh), *device)),
+      mesh(connect_mesh(world, config.mesh, copies_of(architecture, config.mesh), *device, config.nccl)),
       table(table_of(architecture)),
       store(make_params(table, *device, *ops, config.precision,
                         {mesh.replica.get(), mesh.shard.get(), mesh.tensor.get(), mesh.copies.get()},
@@ -208,6 +245,7 @@ Engine::Config engine_config(const RunConfig& config) {
           .deterministic = config.cuda.deterministic,
           .products = config.cuda.products,
           .cache = cache_folder(config.cuda.cache),
+          .nccl = {.channels = static_cast<int>(config.nccl.channels)},
           .threads = config.cpu.threads,
           .inline_streams = config.cpu.inline_streams};
 }
@@ -249,6 +287,18 @@ RunConfig shared_run_config(World& world, const std::string& path, const std::ve
   on_rank_zero(world, [&] { text = to_yaml(checked_run_config(path, assignments, world.size(), found)); });
   world.group().host_broadcast(text, 0);
   return parse_resolved(text, "settings of rank 0");
+}
+
+int run_together(World& world, const Engine& engine, const std::function<int()>& work) {
+  if (world.size() == 1 || engine.device->kind() != DeviceKind::cuda) return work();
+  try {
+    return work();
+  } catch (const std::exception& problem) {
+    const auto e = explained(problem);
+    if (e.what()[0] == '\0') throw;
+    world.abort(e.what(), static_cast<int>(e.code()));
+  }
+  std::abort();  // World::abort does not return
 }
 
 CheckpointParts checkpoint_parts(World& world, Engine& engine) {

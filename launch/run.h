@@ -2,6 +2,7 @@
 // The composition root: from a configuration to a device, groups, parameters and a source of batches.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,6 +31,7 @@ struct Engine {
     bool deterministic = true;  // on a GPU
     ProductChoice products = ProductChoice::heuristic;
     std::string cache;         // the folder of what is measured once; empty: none
+    NcclOptions nccl = {};
     std::int64_t threads = 0;  // of each rank; 0: as rank_threads() says
     bool inline_streams = false;
   };
@@ -45,6 +47,12 @@ struct Engine {
   std::unique_ptr<ParamStore> store;
 };
 
+/// This rank's device: a GPU of its own where every rank has one and the settings do not say otherwise, else the CPU.
+/// All ranks call; throws Error(usage) where GPUs are asked for and some rank has none.
+std::unique_ptr<Device> make_device(World& world, const Engine::Config& config);
+/// Runs `work` of an engine that is complete. On GPUs of several ranks an exception ends the job here, and nothing is
+/// torn down: a stream would wait for collectives that the other ranks may never come to.
+int run_together(World& world, const Engine& engine, const std::function<int()>& work);
 /// Threads of a rank that may run on `cores` cores: they are shared by the ranks of its node that may run on the same
 /// ones. At least one.
 int rank_threads(std::span<const RankHome> homes, int rank, int cores);

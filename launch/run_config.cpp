@@ -124,7 +124,7 @@ void fields(FieldVisitor& v, RunConfig& c) {
     v.field("seconds", c.watchdog.seconds, "longest wait of one rank for others that show no progress; 0: off",
             kNotNegative);
   });
-  v.choice("device", c.device, kDevices, "where the model runs; auto: a GPU where there is one");
+  v.choice("device", c.device, kDevices, "where the model runs; auto: a GPU where every rank has its own");
   v.group("cuda", "the GPU", [&] {
     v.field("deterministic", c.cuda.deterministic, "the same bits on every run, also from attention's backward pass");
     v.choice("products", c.cuda.products, kProductChoices,
@@ -132,6 +132,12 @@ void fields(FieldVisitor& v, RunConfig& c) {
     v.field("cache", c.cuda.cache,
             "folder that keeps what was tried, for the same bits at the next start; auto: the user's cache; empty: "
             "none, and products are heuristic");
+  });
+  v.group("nccl", "collectives between GPUs", [&] {
+    v.field("channels", c.nccl.channels,
+            "multiprocessors that a collective over replicas or shards takes from the compute beside it; 0: as NCCL "
+            "chooses",
+            {.low = 0, .high = 64});
   });
   v.group("cpu", "the CPU device", [&] {
     v.field("threads", c.cpu.threads, "of each rank; 0: the cores that it may run on, shared with its neighbours",
@@ -369,6 +375,7 @@ RunConfig decisive(const RunConfig& config) {
   copy.watchdog = defaults.watchdog;
   copy.cpu = defaults.cpu;
   copy.cuda = defaults.cuda;
+  copy.nccl = defaults.nccl;
   copy.device = defaults.device;
   copy.eval = defaults.eval;
   copy.checkpoint = defaults.checkpoint;

@@ -19,7 +19,7 @@ namespace trireme {
 /// The longest sequence that train.sequence: 0 becomes.
 inline constexpr std::int64_t kLongestDefault = 1024;
 
-/// automatic: a GPU where this binary can use one and the world is one rank, the CPU otherwise.
+/// automatic: GPUs where every rank has one of its own that this binary can use, the CPU on all ranks otherwise.
 enum class DeviceChoice { automatic, cpu, cuda };
 
 struct RunConfig {
@@ -64,6 +64,9 @@ struct RunConfig {
     ProductChoice products = ProductChoice::measured;
     std::string cache = "auto";
   } cuda;
+  struct {
+    std::int64_t channels = 0;
+  } nccl;
   struct {
     std::int64_t threads = 0;
     bool inline_streams = false;

@@ -73,6 +73,25 @@ class TrainingRun {
   }
 
   ExitCode run() {
+    return static_cast<ExitCode>(run_together(world_, engine_, [this] { return static_cast<int>(train()); }));
+  }
+
+  /// For programs: what the run came to.
+  nlohmann::json summary() const {
+    const auto curve = read_loss_curve(fs::path(config_.run.dir) / "metrics.jsonl").training;
+    return {{"run", config_.run.dir},
+            {"step", trainer_.state().step},
+            {"steps", config_.train.steps},
+            {"tokens", trainer_.state().tokens},
+            {"loss_first", curve.empty() ? nlohmann::json() : nlohmann::json(curve.front().loss)},
+            {"loss_last", curve.empty() ? nlohmann::json() : nlohmann::json(curve.back().loss)},
+            {"validation_loss", validation_loss_ ? nlohmann::json(*validation_loss_) : nlohmann::json()},
+            {"parameters", engine_.table.count()},
+            {"ranks", world_.size()}};
+  }
+
+ private:
+  ExitCode train() {
     start();
     process_status().enter(Phase::training);
     validate_if_left_out();
@@ -96,21 +115,6 @@ class TrainingRun {
     return ExitCode::done;
   }
 
-  /// For programs: what the run came to.
-  nlohmann::json summary() const {
-    const auto curve = read_loss_curve(fs::path(config_.run.dir) / "metrics.jsonl").training;
-    return {{"run", config_.run.dir},
-            {"step", trainer_.state().step},
-            {"steps", config_.train.steps},
-            {"tokens", trainer_.state().tokens},
-            {"loss_first", curve.empty() ? nlohmann::json() : nlohmann::json(curve.front().loss)},
-            {"loss_last", curve.empty() ? nlohmann::json() : nlohmann::json(curve.back().loss)},
-            {"validation_loss", validation_loss_ ? nlohmann::json(*validation_loss_) : nlohmann::json()},
-            {"parameters", engine_.table.count()},
-            {"ranks", world_.size()}};
-  }
-
- private:
   /// What the run came to, and what to do with it.
   std::string last_line() const {
     const auto curve = read_loss_curve(fs::path(config_.run.dir) / "metrics.jsonl");

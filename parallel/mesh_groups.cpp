@@ -19,7 +19,8 @@ std::vector<std::int64_t> ranks_by_node(std::span<const RankHome> homes) {
   return index;
 }
 
-MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copies, Device& device) {
+MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copies, Device& device,
+                        const NcclOptions& nccl) {
   check_usage(shape.replica >= 1 && shape.shard >= 1 && shape.tensor >= 1 && shape.ranks() == world.size(),
               "mesh.replica * mesh.shard * mesh.tensor = {} * {} * {} must be the number of ranks, which is {}",
               shape.replica, shape.shard, shape.tensor, world.size());
@@ -30,11 +31,11 @@ MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copie
   mesh.place = place_of(shape, ranks_by_node(world.homes())[static_cast<std::size_t>(world.rank())]);
   const auto& [replica, shard, tensor] = mesh.place;
   const std::int64_t data = mesh.place.data(shape);
-  mesh.replica = world.split("replica", shard * shape.tensor + tensor, replica, device);
-  mesh.shard = world.split("shard", replica * shape.tensor + tensor, shard, device);
-  mesh.tensor = world.split("tensor", data, tensor, device);
-  mesh.data = world.split("data", tensor, data, device);
-  mesh.copies = world.split("copies", data * (shape.tensor / copies) + tensor / copies, tensor, device);
+  mesh.replica = world.split("replica", shard * shape.tensor + tensor, replica, device, nccl);
+  mesh.shard = world.split("shard", replica * shape.tensor + tensor, shard, device, nccl);
+  mesh.tensor = world.split("tensor", data, tensor, device, nccl);
+  mesh.data = world.split("data", tensor, data, device, nccl);
+  mesh.copies = world.split("copies", data * (shape.tensor / copies) + tensor / copies, tensor, device, nccl);
   return mesh;
 }
 

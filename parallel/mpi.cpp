@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "parallel/live_communicators.h"
+#include "parallel/nccl_group.h"
 #include "parallel/parallel.h"
 
 namespace trireme {
@@ -103,14 +105,21 @@ class MpiWorld final : public World {
 
   std::span<const RankHome> homes() const override { return homes_; }
 
-  std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key,
-                               Device& /*device*/) override {
+  std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key, Device& device,
+                               const NcclOptions& nccl) override {
     MPI_Comm axis = MPI_COMM_NULL;
     check(MpiCode{MPI_Comm_split(MPI_COMM_WORLD, static_cast<int>(colour), static_cast<int>(key), &axis)},
           "MPI_Comm_split");
     int size = 0;
     check(MpiCode{MPI_Comm_size(axis, &size)}, "MPI_Comm_size");
-    auto group = size == 1 ? make_self_group(name) : make_mpi_group(MPI_Comm_c2f(axis), name);
+    std::unique_ptr<Group> group;
+    if (size == 1) {
+      group = make_self_group(name);
+    } else if (device.kind() == DeviceKind::cuda) {
+      group = observe(make_nccl_group(make_plain_mpi_group(MPI_Comm_c2f(axis), name), nccl), MPI_Comm_c2f(axis));
+    } else {
+      group = make_mpi_group(MPI_Comm_c2f(axis), name);
+    }
     check(MpiCode{MPI_Comm_free(&axis)}, "MPI_Comm_free");
     return group;
   }
@@ -124,6 +133,7 @@ class MpiWorld final : public World {
       const std::string line = fmt::format("rank {} of {} on {}: {}\n", rank_, size_, host_, message);
       std::fwrite(line.data(), 1, line.size(), stderr);
       std::fflush(stderr);
+      live_communicators().abort_all();
     }
     end_job(exit_code);
   }

@@ -26,5 +26,9 @@ void check(MpiCode code, std::string_view call, std::source_location where = std
 /// A group of the communicator's ranks, on duplicates of it: the caller keeps the communicator. It is observed
 /// (parallel/observed_group.h) and noted on the board of the process. Collective.
 std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name);
+/// The same, not observed.
+std::unique_ptr<Group> make_plain_mpi_group(int fortran_communicator, std::string name);
+/// A group of the communicator's ranks, observed. Collective.
+std::unique_ptr<Group> observe(std::unique_ptr<Group> group, int fortran_communicator);
 
 }  // namespace trireme

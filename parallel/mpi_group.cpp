@@ -321,17 +321,21 @@ int lowest_world_rank(MPI_Comm comm, int size) {
 
 }  // namespace
 
-std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name) {
+std::unique_ptr<Group> make_plain_mpi_group(int fortran_communicator, std::string name) {
   const MPI_Comm comm = MPI_Comm_f2c(fortran_communicator);
   int size = 1;
   check(MpiCode{MPI_Comm_size(comm, &size)}, "MPI_Comm_size");
-  std::unique_ptr<Group> group;
-  if (size == 1) {
-    group = make_self_group(std::move(name));
-  } else {
-    group = std::make_unique<MpiGroup>(comm, std::move(name));
-  }
-  return std::make_unique<ObservedGroup>(std::move(group), process_status(), lowest_world_rank(comm, size));
+  if (size == 1) return make_self_group(std::move(name));
+  return std::make_unique<MpiGroup>(comm, std::move(name));
+}
+
+std::unique_ptr<Group> observe(std::unique_ptr<Group> group, int fortran_communicator) {
+  const int first = lowest_world_rank(MPI_Comm_f2c(fortran_communicator), group->size());
+  return std::make_unique<ObservedGroup>(std::move(group), process_status(), first);
+}
+
+std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name) {
+  return observe(make_plain_mpi_group(fortran_communicator, std::move(name)), fortran_communicator);
 }
 
 }  // namespace trireme

@@ -18,6 +18,13 @@
 
 namespace trireme {
 
+/// What the groups of GPUs are told.
+struct NcclOptions {
+  /// Thread blocks, and with them multiprocessors, that a collective of the replica and shard axes takes from the
+  /// compute that it overlaps with; 0: as many as NCCL thinks best for the collective alone.
+  int channels = 0;
+};
+
 /// Where a rank runs.
 struct RankHome {
   int node = 0;        // nodes are numbered by their first rank; ranks of one share memory
@@ -44,9 +51,10 @@ class World {
   virtual Group& group() = 0;
   /// Where every rank runs, by rank.
   virtual std::span<const RankHome> homes() const = 0;
-  /// The ranks of one colour, in the order of `key`: a group for tensors of this device. All ranks call.
-  virtual std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key,
-                                       Device& device) = 0;
+  /// The ranks of one colour, in the order of `key`: a group for tensors of this device, over NCCL where that is a GPU,
+  /// which no other rank may have. All ranks call.
+  virtual std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key, Device& device,
+                                       const NcclOptions& nccl) = 0;
   /// Prints "rank 3 of 8 on host: message" on stderr and ends the job on every rank with this exit code.
   [[noreturn]] virtual void abort(const std::string& message, int exit_code) = 0;
 };
@@ -77,7 +85,8 @@ std::vector<std::int64_t> ranks_by_node(std::span<const RankHome> homes);
 /// Lays the ranks out node by node, so that the tensor axis stays within a node where that is possible. `copies`: ranks
 /// of the tensor axis that hold the same key and value heads. All ranks call; throws Error(usage) when the mesh is not
 /// the world's size.
-MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copies, Device& device);
+MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copies, Device& device,
+                        const NcclOptions& nccl = {});
 /// The same for rank `rank` of a world that does not exist, laid out over nodes of links.ranks_per_node: dry groups.
 MeshGroups make_dry_mesh(const MeshShape& shape, std::int64_t rank, std::int64_t copies, const ClusterLinks& links);
 

@@ -286,8 +286,8 @@ class ThreadWorld final : public World {
   Group& group() override { return group_; }
   std::span<const RankHome> homes() const override { return homes_; }
 
-  std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key,
-                               Device& /*device*/) override {
+  std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key, Device& /*device*/,
+                               const NcclOptions& /*nccl*/) override {
     const auto all = group_.host_gather(fmt::format("{} {}", colour, key));
     std::vector<std::pair<std::int64_t, int>> members;  // key, rank
     for (int r = 0; r < size(); ++r) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "parallel/live_communicators.h"
 #include "parallel/mpi.h"
 #include "parallel/parallel.h"
 #include "parallel/verdict.h"
@@ -187,6 +188,7 @@ class MpiWatchdog final : public Watchdog {
         listen();
         tell(kLine);
         if (someone_fell()) follow();
+        if (const auto error = live_communicators().first_error(); !error.empty()) report(error);
         if (const auto verdict = judge(views(), rank_, seconds_)) act(*verdict);
         if (stop_ == Stop::together && all_leave()) return leave();
       }
@@ -264,13 +266,23 @@ class MpiWatchdog final : public Watchdog {
       }
     }
 
+    /// A library's own threads have met an error that no call will return.
+    [[noreturn]] void report(const std::string& error) {
+      say(fmt::format("rank {} on {}: {}; step {}", rank_, homes_[static_cast<std::size_t>(rank_)].host, error,
+                      table_[static_cast<std::size_t>(rank_)].step));
+    }
+
     [[noreturn]] void act(const Verdict& verdict) {
       if (verdict.speaker != rank_) {
         // Whoever speaks ends this process as well; it can fail to.
         for (const double until = now_ + kLetOneSpeak; now_ < until && !someone_fell();) linger(kShortestPeriod);
         if (someone_fell()) follow();
       }
-      const auto text = fmt::format("watchdog: {}\n", verdict.text);
+      say(verdict.text);
+    }
+
+    [[noreturn]] void say(const std::string& what) {
+      const auto text = fmt::format("watchdog: {}\n", what);
       std::fwrite(text.data(), 1, text.size(), stderr);
       std::fflush(stderr);
       fallen_ = true;

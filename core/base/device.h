@@ -2,6 +2,7 @@
 // Where memory and time are: a device makes buffers, streams and events. Kinds: cpu, cuda, dry.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -63,7 +64,14 @@ class Event {
 /// A queue of work, done in order. Work on two streams is ordered by events alone, on the CPU as on a GPU.
 class Stream {
  public:
+  Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
   virtual ~Stream() = default;
+  /// Of all streams that this process has had: never given twice, unlike an address.
+  std::uint64_t id() const { return id_; }
+  /// What libraries of the device know this stream by: a cudaStream_t; null on a device that has no such thing.
+  virtual void* native() const { return nullptr; }
   /// Marks the end of what has been enqueued so far.
   virtual void record(Event& event) = 0;
   /// What is enqueued afterwards starts after the event's recorded point.
@@ -75,6 +83,10 @@ class Stream {
   /// What was just enqueued takes `seconds` of modelled time. Only a dry stream, whose clock is modelled, heeds it:
   /// that is how a dry group says what a collective costs.
   virtual void pass_time(double /*seconds*/) {}
+
+ private:
+  inline static std::atomic<std::uint64_t> made_{0};
+  const std::uint64_t id_ = ++made_;
 };
 
 class Device {

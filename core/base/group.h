@@ -26,7 +26,10 @@ class Group {
   /// "replica", "shard", "tensor", "world": for messages.
   virtual std::string_view name() const = 0;
 
-  /// t becomes the reduction over ranks, the same bits on each. f32, bf16 (summed in fp32) or i32.
+  /// t becomes the reduction over ranks, the same bits on each. f32, bf16 or i32. Sums of bf16 are taken in fp32 and
+  /// rounded once; by nccl each of the n - 1 additions is rounded to bf16, so that the sum is within (n - 1) 2^-8 of
+  /// the summed magnitudes (for two ranks that is the same number). A NaN is in the sum; in a maximum, nccl may pass it
+  /// over.
   virtual void all_reduce(Stream& stream, const Tensor& t, Reduction reduction = Reduction::sum) = 0;
   /// out holds every rank's `in`, by rank; `in` may lie at its place within out. out.bytes() = size * in.bytes().
   virtual void all_gather(Stream& stream, const Tensor& out, const Tensor& in) = 0;

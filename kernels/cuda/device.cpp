@@ -40,7 +40,8 @@ CudaDevice::CudaDevice(const CudaOptions& options) : options_(options) {
 }
 
 std::string CudaDevice::description() const {
-  return fmt::format("{}, {:.0f} GiB", name_, static_cast<double>(memory_) / 0x1p30);
+  return fmt::format("{}, {:.0f} GiB, at {}", name_, static_cast<double>(memory_) / 0x1p30,
+                     cuda_device_address(options_.index));
 }
 
 Buffer CudaDevice::allocate(std::size_t bytes, MemoryKind kind) {
@@ -108,6 +109,13 @@ int cuda_device_count() {
   if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
   static_cast<void>(cudaGetLastError());
   return 0;
+}
+
+std::string cuda_device_address(int index) {
+  std::array<char, 32> address{};
+  cuda::check(cudaDeviceGetPCIBusId(address.data(), static_cast<int>(address.size()), index),
+              "cannot ask for a device's address");
+  return address.data();
 }
 
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {

@@ -66,6 +66,7 @@ class CudaStream : public Stream {
   void call(std::function<void()> work) override;
   void synchronize() override;
 
+  void* native() const override { return handle_.get(); }
   cudaStream_t handle() const { return handle_.get(); }
   /// At least so many bytes of device memory, for the operation that is enqueued next and no other; grows at the first
   /// use of a larger size.

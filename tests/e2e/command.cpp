@@ -32,6 +32,12 @@ std::string new_folder() {
   return pattern;
 }
 
+/// What the environment says in place of what was known when this was built: in a bundle.
+std::string given(const char* variable, const char* otherwise) {
+  const char* value = std::getenv(variable);
+  return value != nullptr ? value : otherwise;
+}
+
 // In the child, after fork: only calls that are safe there.
 [[noreturn]] void become(char* const* words, const char* folder, const char* out, const char* err) {
   const int in_fd = open("/dev/null", O_RDONLY);
@@ -110,10 +116,18 @@ Outcome Process::wait() {
   return {code, read_text(folder_ + "/out"), read_text(folder_ + "/err")};
 }
 
+pid_t rank_of(const Process& job, int rank) {
+  const auto entry = "OMPI_COMM_WORLD_RANK=" + std::to_string(rank);
+  for (const pid_t id : job.children("trireme")) {
+    if (has('\0' + read_text("/proc/" + std::to_string(id) + "/environ"), '\0' + entry + '\0')) return id;
+  }
+  return -1;
+}
+
 Outcome run(const Words& words, const std::string& folder) { return Process(words, folder).wait(); }
 
 Words trireme(const Words& arguments) {
-  Words words{TRIREME_BINARY};
+  Words words{given("TRIREME_TEST_BINARY", TRIREME_BINARY)};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return words;
 }
@@ -125,7 +139,8 @@ Words trireme(int ranks, const Words& arguments) {
     setenv(name, "1", 0);
   }
   setenv("OMPI_MCA_hwloc_base_binding_policy", "none", 0);
-  Words words{TRIREME_MPIEXEC, "-n", std::to_string(ranks), TRIREME_BINARY};
+  Words words{given("TRIREME_TEST_MPIEXEC", TRIREME_MPIEXEC), "-n", std::to_string(ranks),
+              given("TRIREME_TEST_BINARY", TRIREME_BINARY)};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return words;
 }

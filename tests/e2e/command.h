@@ -48,6 +48,9 @@ class Process {
   int status_ = 0;
 };
 
+/// The process that is rank `rank` of a job of trireme under mpirun; -1: none.
+pid_t rank_of(const Process& job, int rank);
+
 /// Starts a program and waits for it.
 Outcome run(const Words& words, const std::string& folder);
 

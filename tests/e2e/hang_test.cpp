@@ -25,15 +25,6 @@ class Hang : public TinyWorld {
     return trireme(kRanks, TinyWorld::train_command(dir, more));
   }
 
-  /// The process that is rank `rank` of the job.
-  static pid_t rank_of(const Process& job, int rank) {
-    const auto entry = fmt::format("OMPI_COMM_WORLD_RANK={}", rank);
-    for (const pid_t id : job.children("trireme")) {
-      if (has('\0' + read_text(fmt::format("/proc/{}/environ", id)), '\0' + entry + '\0')) return id;
-    }
-    return -1;
-  }
-
   /// Sends the signal to one rank in the middle of training, and returns how the job then ended.
   static Outcome run_and_signal(const std::string& dir, const std::string& path, int rank, int signal, double limit) {
     Process job(command(dir), path);

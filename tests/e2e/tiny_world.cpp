@@ -12,6 +12,16 @@ namespace trireme::e2e {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Where configs/ is: in a bundle elsewhere than when this was built.
+std::string sources() {
+  const char* moved = std::getenv("TRIREME_TEST_SOURCES");
+  return moved != nullptr ? moved : TRIREME_SOURCE_DIR;
+}
+
+}  // namespace
+
 TemporaryFolder* TinyWorld::made_ = nullptr;
 
 TemporaryFolder::TemporaryFolder() : path_((fs::temp_directory_path() / "trireme-e2e-XXXXXX").string()) {
@@ -41,7 +51,7 @@ void TinyWorld::TearDownTestSuite() {
 
 Words TinyWorld::data_command(const std::string& out) {
   return {"data",
-          std::string(TRIREME_SOURCE_DIR) + "/configs/data/quickstart.yaml",
+          sources() + "/configs/data/quickstart.yaml",
           "--set",
           "out=" + out,
           "--set",
@@ -54,7 +64,7 @@ Words TinyWorld::data_command(const std::string& out) {
 }
 
 Words TinyWorld::train_command(const std::string& dir, const Words& more) {
-  Words words{"train", std::string(TRIREME_SOURCE_DIR) + "/configs/train/tiny_gpt2.yaml"};
+  Words words{"train", sources() + "/configs/train/tiny_gpt2.yaml"};
   for (const char* set : {"data.shards=[shards]", "model.layers=2", "model.width=32", "model.head_size=8",
                           "model.feed_forward=64", "train.sequence=64", "train.steps=20", "checkpoint.every=5",
                           "checkpoint.keep=10", "eval.every=10", "eval.samples=4", "log.every=5", "cpu.threads=1"}) {

@@ -14,7 +14,12 @@ namespace {
 class GpuPresent : public testing::Environment {
  public:
   void SetUp() override {
-    if (tests_on_cuda() && cuda_device_count() == 0) GTEST_SKIP() << "TRIREME_TEST_DEVICE=cuda, and there is no GPU";
+    if (!tests_on_cuda()) return;
+    const char* needed = std::getenv("TRIREME_TEST_GPUS");
+    const int gpus = needed == nullptr ? 1 : std::atoi(needed);
+    if (cuda_device_count() < gpus) {
+      GTEST_SKIP() << "this test on GPUs needs " << gpus << ", and there are " << cuda_device_count();
+    }
   }
 };
 

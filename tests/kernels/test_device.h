@@ -9,7 +9,8 @@
 
 namespace trireme {
 
-/// Whether the environment asks for the GPU. All tests of the program are skipped where it does and there is none.
+/// Whether the environment asks for the GPU. All tests of the program are skipped where it does and there is none, or
+/// fewer than the TRIREME_TEST_GPUS of the environment.
 bool tests_on_cuda();
 /// A GPU as a device has all its memory on the host, so that tests read and write it as they do on the CPU.
 std::unique_ptr<Device> make_test_device(const CpuOptions& options);

@@ -102,9 +102,10 @@ void expect_exact_reductions(Group& group, Stream& stream) {
   }
 }
 
-/// Sums that are rounded: near the sum in double, and the same bits on every rank and every time.
+/// Sums that are rounded: near the sum in double, and the same bits on every rank and every time. `relative`: the bound
+/// on the error, of the summed magnitudes.
 template <class T>
-void expect_rounded_sums(Group& group, Stream& stream, double unit) {
+void expect_rounded_sums(Group& group, Stream& stream, double relative) {
   for (const std::int64_t size : {std::int64_t{511}, std::int64_t{70001}}) {
     std::vector<T> first;
     for (int repeat = 0; repeat < 3; ++repeat) {
@@ -122,10 +123,7 @@ void expect_rounded_sums(Group& group, Stream& stream, double unit) {
         want += x;
         magnitude += std::abs(x);
       }
-      // size - 1 additions in fp32, each within 2^-24 of a partial sum that is at most `magnitude`; then one rounding
-      // to T.
-      const double bound = (group.size() * 0x1p-24 + unit) * magnitude;
-      ASSERT_NEAR(static_cast<float>(first[static_cast<std::size_t>(i)]), want, bound) << i;
+      ASSERT_NEAR(static_cast<float>(first[static_cast<std::size_t>(i)]), want, relative * magnitude) << i;
     }
     const std::string bytes(reinterpret_cast<const char*>(first.data()), first.size() * sizeof(T));
     for (const std::string& other : group.host_gather(bytes)) EXPECT_TRUE(other == bytes) << "ranks differ";
@@ -134,14 +132,18 @@ void expect_rounded_sums(Group& group, Stream& stream, double unit) {
 
 }  // namespace
 
-void expect_reductions(Group& group) {
+void expect_reductions(Group& group, const Rounding& rounding) {
   QueueStream stream;
   expect_exact_reductions<float>(group, stream);
   expect_exact_reductions<Bf16>(group, stream);
   expect_exact_reductions<std::int32_t>(group, stream);
-  expect_rounded_sums<float>(group, stream, 0.0);
-  expect_rounded_sums<Bf16>(group, stream, 0x1p-8);
-  if (group.size() > 1) {
+  // size - 1 additions in fp32, each within 2^-24 of a partial sum that is at most the summed magnitudes; then one
+  // rounding to bf16. Where each addition rounds to bf16, partial sums may have grown by as many roundings as well.
+  const double in_fp32 = group.size() * 0x1p-24;
+  const double in_bf16 = std::pow(1.0 + 0x1p-8, group.size() - 1) - 1.0;
+  expect_rounded_sums<float>(group, stream, in_fp32);
+  expect_rounded_sums<Bf16>(group, stream, in_fp32 + (rounding.each_bf16_addition ? in_bf16 : 0x1p-8));
+  if (group.size() > 1 && rounding.nan_in_maximum) {
     std::vector<float> t = {group.rank() == 1 ? NAN : 1.0F};
     group.all_reduce(stream, view(t), Reduction::max);
     stream.synchronize();

@@ -7,7 +7,12 @@
 
 namespace trireme {
 
-void expect_reductions(Group& group);
+/// How the sums of a kind of group are rounded.
+struct Rounding {
+  bool each_bf16_addition = false;  // otherwise the sum of bf16, taken in fp32, once
+  bool nan_in_maximum = true;       // a maximum over ranks does not pass over a NaN
+};
+void expect_reductions(Group& group, const Rounding& rounding = {});
 void expect_gathers(Group& group);
 void expect_broadcasts(Group& group);
 void expect_host_calls(Group& group);

@@ -2,7 +2,8 @@
 // A program whose ranks meet again and again until one of them does what it is told to, for the test of the watchdog:
 // hang_program WHAT RANK SECONDS; WHAT: nothing, sleep (after an hour), stop (SIGSTOP), die (SIGKILL), data (waits for
 // data for ever), slow (is slow, but shows that it lives), other (calls another collective), end (stops when the others
-// have come to the end), throw, stream or worker (an exception in the thread of that name).
+// have come to the end), library (one of its communicators fails by itself), throw, stream or worker (an exception in
+// the thread of that name).
 #include <unistd.h>
 
 #include <atomic>
@@ -14,6 +15,7 @@
 
 #include "core/base/error.h"
 #include "core/base/status_board.h"
+#include "parallel/live_communicators.h"
 #include "parallel/parallel.h"
 #include "tests/parallel/queue_stream.h"
 
@@ -42,6 +44,10 @@ void make_trouble(const std::string& what, World& world, Stream& stream, double 
     }
   }
   if (what == "other") world.group().barrier();
+  if (what == "library") {
+    live_communicators().add({.error = [] { return "the link of this rank is gone"; }, .abort = [] {}});
+    sleep_ms(3'600'000);
+  }
   if (what == "throw") fail("the disk of this rank is gone");
   if (what == "stream") stream.call([] { fail("the device of this rank is gone"); });
   if (what == "worker") std::async(std::launch::async, [] { fail("the loader of this rank is gone"); }).get();

@@ -80,7 +80,7 @@ TEST(MpiCheckpoint, IsReadBySmallerGroups) {
   ASSERT_TRUE(Checkpoints({.root = folder.path()}, writer.parts()).save(state_at(8)).saved);
   for (std::int64_t size = 1; size <= world.size(); ++size) {
     if (world.size() % size != 0) continue;
-    const auto group = world.split("part", world.rank() / size, world.rank(), *writer.device);
+    const auto group = world.split("part", world.rank() / size, world.rank(), *writer.device, {});
     CheckpointMember reader(*group, Lay::columns);
     EXPECT_EQ(load_weights(folder.path(), reader.parts()).train, state_at(8));
     expect_masters(reader, 8);

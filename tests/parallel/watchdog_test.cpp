@@ -95,6 +95,14 @@ TEST(Watchdog, NamesARankThatStopsAtTheEnd) {
   EXPECT_EQ(occurrences(outcome.output, "the others wait in barrier #1 of the end group"), 1U) << outcome.output;
 }
 
+TEST(Watchdog, TellsWhatALibraryHasMet) {
+  const auto outcome = run("library", 1);
+  EXPECT_EQ(outcome.code, 1) << outcome.output;
+  EXPECT_EQ(occurrences(outcome.output, "watchdog: "), 1U) << outcome.output;
+  EXPECT_EQ(occurrences(outcome.output, ": the link of this rank is gone; step 9\n"), 1U) << outcome.output;
+  EXPECT_LT(outcome.seconds, kSeconds + 5) << "told at once, not after the wait of others";
+}
+
 TEST(Watchdog, SparesASlowRankThatShowsProgress) {
   const auto outcome = run("slow", 1);  // three times as long as the watchdog's patience
   EXPECT_EQ(outcome.code, 0) << outcome.output;

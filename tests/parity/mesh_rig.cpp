@@ -10,19 +10,23 @@
 
 #include "core/train/init.h"
 #include "kernels/kernels.h"
+#include "tests/kernels/test_device.h"
 #include "tests/parity/fixed_batches.h"
 
 namespace trireme {
 namespace {
 
 /// Puts the slice's values at their places in the whole tensor; NaN where nothing came.
-void scatter(const NamedSlice& slice, const Tensor& array, std::vector<float>& whole) {
+void scatter(MeshRank& rank, const NamedSlice& slice, const Tensor& array, std::vector<float>& whole) {
   if (whole.empty()) {
     whole.assign(static_cast<std::size_t>(slice.global.elements()), std::numeric_limits<float>::quiet_NaN());
   }
   const std::int64_t columns = slice.extent.rank() == 2 ? slice.extent[1] : slice.extent.elements();
   const std::int64_t width = slice.global.rank() == 2 ? slice.global[1] : 0;
-  const auto* values = array.as<float>();
+  const Buffer host = rank.device->allocate(array.bytes(), MemoryKind::pinned);
+  rank.device->copy(*rank.stream, host.data(), array.data, array.bytes());
+  rank.stream->synchronize();
+  const auto* values = static_cast<const float*>(host.data());
   for (std::int64_t i = 0; i < slice.extent.elements(); ++i) {
     const std::int64_t row = slice.extent.rank() == 2 ? slice.origin[0] + i / columns : 0;
     const std::int64_t column = slice.origin[slice.extent.rank() == 2 ? 1 : 0] + i % columns;
@@ -41,6 +45,12 @@ void gather(const WholeArrays& parts, WholeArrays& wholes) {
       whole[i] = part[i];
     }
   }
+}
+
+/// On GPUs each rank has its own, with memory of its own as in earnest.
+std::unique_ptr<Device> device_for(const World& world, const MeshCase& c) {
+  if (tests_on_cuda() && !c.on_cpu) return make_cuda_device({.index = world.local_rank()});
+  return make_cpu_device({.threads = 1, .inline_streams = c.inline_streams});
 }
 
 MeshGroups mesh_for(World& world, const MeshCase& c, Device& device, const MeshSeams& seams) {
@@ -95,8 +105,8 @@ OptimizerConfig mesh_optimizer() {
 MeshRank::MeshRank(World& world, const MeshCase& c, BatchSource& source, const MeshSeams& seams)
     : config(c),
       optimizer(mesh_optimizer()),
-      device(make_cpu_device({.threads = 1, .inline_streams = c.inline_streams})),
-      ops(make_cpu_ops(*device)),
+      device(device_for(world, c)),
+      ops(make_test_ops(*device)),
       stream(device->make_stream("compute")),
       mesh(mesh_for(world, c, *device, seams)),
       table(Model(c.architecture).params()),
@@ -135,9 +145,9 @@ MeshResult train_in_world(World& world, const MeshCase& c) {
   MeshRank rank(world, c, batches);
   result.metrics = rank.run(c.train.steps);
   for (const NamedSlice& slice : rank.store->slices(SliceKind::owned)) {
-    scatter(slice, slice.master, result.parameters[slice.name]);
-    scatter(slice, slice.first, result.firsts[slice.name]);
-    scatter(slice, slice.second, result.seconds[slice.name]);
+    scatter(rank, slice, slice.master, result.parameters[slice.name]);
+    scatter(rank, slice, slice.first, result.firsts[slice.name]);
+    scatter(rank, slice, slice.second, result.seconds[slice.name]);
   }
   return result;
 }

@@ -23,6 +23,7 @@ struct MeshCase {
   TrainerConfig train;
   ShardingOptions sharding = {};
   bool inline_streams = false;
+  bool on_cpu = false;  // also where the tests run on GPUs
 };
 
 /// Arrays by the name of their parameter, whole, each element from the rank that owns it.

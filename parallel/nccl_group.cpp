@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "parallel/nccl_group.h"
+
+#include <cuda_runtime.h>
+#include <nccl.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <source_location>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/status_board.h"
+#include "parallel/live_communicators.h"
+
+namespace trireme {
+namespace {
+
+constexpr int kScalarChannels = 1;  // the data axis sums a step's totals and nothing else
+
+std::string explained(ncclResult_t code, ncclComm_t comm) {
+  const char* more = ncclGetLastError(comm);
+  const bool known = more != nullptr && *more != '\0';
+  return fmt::format("{}{}{}", ncclGetErrorString(code), known ? ": " : "", known ? more : "");
+}
+
+ncclDataType_t nccl_type(Dtype dtype, std::string_view group) {
+  switch (dtype) {
+    case Dtype::f32:
+      return ncclFloat32;
+    case Dtype::bf16:
+      return ncclBfloat16;
+    case Dtype::i32:
+      return ncclInt32;
+    default:
+      fail("the {} group cannot reduce {}: f32, bf16 and i32 can be", group, name(dtype));
+  }
+}
+
+/// On the board, as a wait for the other ranks, for as long as the scope lasts.
+class Connecting {
+ public:
+  Connecting(const Group& group, std::uint64_t number)
+      : note_{.group = short_name(fmt::format("new {}", group.name())),
+              .size = group.size(),
+              .number = number,
+              .kind = CollectiveKind::barrier} {
+    process_status().begin(note_);
+  }
+  ~Connecting() { process_status().end(note_); }
+  Connecting(const Connecting&) = delete;
+  Connecting& operator=(const Connecting&) = delete;
+
+ private:
+  const Collective note_;
+};
+
+class NcclGroup final : public Group {
+ public:
+  NcclGroup(std::unique_ptr<Group> host, const NcclOptions& options) : host_(std::move(host)) {
+    if (name() == "replica" || name() == "shard") channels_ = options.channels;
+    if (name() == "data") channels_ = kScalarChannels;
+    check_cuda(cudaGetDevice(&device_), "cudaGetDevice");
+  }
+
+  ~NcclGroup() override {
+    if (std::uncaught_exceptions() > 0) {
+      // Peers may wait for collectives of this rank, and this rank for theirs: nothing can come to its end in order.
+      live_communicators().abort_all();
+      return;
+    }
+    static_cast<void>(cudaSetDevice(device_));
+    static_cast<void>(cudaDeviceSynchronize());
+    for (const Communicator& c : order_) {
+      if (!live_communicators().remove(c.number)) continue;  // aborted, and gone
+      ncclCommFinalize(c.comm);
+      ncclCommDestroy(c.comm);
+    }
+  }
+
+  NcclGroup(const NcclGroup&) = delete;
+  NcclGroup& operator=(const NcclGroup&) = delete;
+
+  int rank() const override { return host_->rank(); }
+  int size() const override { return host_->size(); }
+  std::string_view name() const override { return host_->name(); }
+
+  void all_reduce(Stream& stream, const Tensor& t, Reduction reduction) override {
+    const ncclDataType_t type = nccl_type(t.dtype, name());
+    if (t.bytes() == 0) return;
+    run(stream, "all_reduce", [&](ncclComm_t comm, cudaStream_t native) {
+      return ncclAllReduce(t.data, t.data, static_cast<std::size_t>(t.elements()), type,
+                           reduction == Reduction::sum ? ncclSum : ncclMax, comm, native);
+    });
+  }
+
+  void all_gather(Stream& stream, const Tensor& out, const Tensor& in) override {
+    check(out.bytes() == in.bytes() * static_cast<std::size_t>(size()),
+          "group {} of {}: all_gather of {} bytes into {}", name(), size(), in.bytes(), out.bytes());
+    if (in.bytes() == 0) return;
+    run(stream, "all_gather", [&](ncclComm_t comm, cudaStream_t native) {
+      return ncclAllGather(in.data, out.data, in.bytes(), ncclUint8, comm, native);
+    });
+  }
+
+  void reduce_scatter(Stream& stream, const Tensor& out, const Tensor& in) override {
+    check(in.bytes() == out.bytes() * static_cast<std::size_t>(size()) && in.dtype == out.dtype,
+          "group {} of {}: reduce_scatter of {} bytes ({}) into {} ({})", name(), size(), in.bytes(),
+          trireme::name(in.dtype), out.bytes(), trireme::name(out.dtype));
+    const ncclDataType_t type = nccl_type(out.dtype, name());
+    if (out.bytes() == 0) return;
+    run(stream, "reduce_scatter", [&](ncclComm_t comm, cudaStream_t native) {
+      return ncclReduceScatter(in.data, out.data, static_cast<std::size_t>(out.elements()), type, ncclSum, comm,
+                               native);
+    });
+  }
+
+  void broadcast(Stream& stream, const Tensor& t, int root) override {
+    check(root >= 0 && root < size(), "group {}: root {} of {} ranks", name(), root, size());
+    if (t.bytes() == 0) return;
+    run(stream, "broadcast", [&](ncclComm_t comm, cudaStream_t native) {
+      return ncclBroadcast(t.data, t.data, t.bytes(), ncclUint8, root, comm, native);
+    });
+  }
+
+  void barrier() override { host_->barrier(); }
+  void host_reduce(std::span<double> values, Reduction reduction) override { host_->host_reduce(values, reduction); }
+  void host_reduce(std::span<std::int64_t> values, Reduction reduction) override {
+    host_->host_reduce(values, reduction);
+  }
+  void host_sum(std::span<std::uint64_t> values) override { host_->host_sum(values); }
+  void host_broadcast(std::string& bytes, int root) override { host_->host_broadcast(bytes, root); }
+  std::vector<std::string> host_gather(const std::string& bytes) override { return host_->host_gather(bytes); }
+  std::int64_t next_ticket() override { return host_->next_ticket(); }
+  void reset_tickets() override { host_->reset_tickets(); }
+
+ private:
+  struct Communicator {
+    ncclComm_t comm = nullptr;
+    std::uint64_t number = 0;  // among the live ones of the process
+  };
+
+  template <class Call>
+  void run(Stream& stream, const char* what, const Call& call) {
+    trireme::check(stream.native() != nullptr, "the {} group works on streams of a GPU", name());
+    const auto hit = by_stream_.find(stream.id());
+    const ncclComm_t comm = hit == by_stream_.end() ? connect(stream) : hit->second;
+    check_nccl(call(comm, static_cast<cudaStream_t>(stream.native())), what, comm);
+  }
+
+  /// A communicator for this stream. All ranks come here at the same call of theirs.
+  ncclComm_t connect(const Stream& stream) {
+    const Connecting noted(*host_, order_.size() + 1);
+    check_cuda(cudaSetDevice(device_), "cudaSetDevice");
+    ncclUniqueId id{};
+    std::string bytes;
+    std::string problem;
+    if (rank() == 0) {
+      const ncclResult_t code = ncclGetUniqueId(&id);
+      if (code == ncclSuccess) bytes.assign(id.internal, sizeof id.internal);
+      if (code != ncclSuccess) problem = explained(code, nullptr);
+    }
+    host_->host_broadcast(bytes, 0);
+    trireme::check(bytes.size() == sizeof id.internal, "NCCL cannot start the {} group: {}", name(),
+                   problem.empty() ? "its first rank has failed" : problem);
+    std::memcpy(id.internal, bytes.data(), sizeof id.internal);
+
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.blocking = 1;
+    if (channels_ > 0) config.maxCTAs = channels_;
+    Communicator made;
+    check_nccl(ncclCommInitRankConfig(&made.comm, size(), id, rank(), &config), "the start", nullptr);
+    made.number = live_communicators().add(
+        {.error = [comm = made.comm, group = std::string(name())] { return error_of(comm, group); },
+         .abort = [comm = made.comm] { ncclCommAbort(comm); }});
+    order_.push_back(made);
+    by_stream_[stream.id()] = made.comm;
+    return made.comm;
+  }
+
+  /// What NCCL's own threads have met.
+  static std::string error_of(ncclComm_t comm, const std::string& group) {
+    ncclResult_t state = ncclSuccess;
+    const ncclResult_t asked = ncclCommGetAsyncError(comm, &state);
+    if (asked != ncclSuccess) state = asked;
+    if (state == ncclSuccess || state == ncclInProgress) return "";
+    return fmt::format("NCCL failed in the {} group: {}", group, explained(state, comm));
+  }
+
+  void check_nccl(ncclResult_t code, const char* what, ncclComm_t comm,
+                  std::source_location where = std::source_location::current()) const {
+    if (code == ncclSuccess) return;
+    throw Error(fmt::format("NCCL: {} of the {} group ({} ranks, this is {}): {}", what, name(), size(), rank(),
+                            explained(code, comm)),
+                ExitCode::failed, where);
+  }
+  void check_cuda(cudaError_t code, const char* what) const {
+    trireme::check(code == cudaSuccess, "the {} group: {} failed: {}", name(), what, cudaGetErrorString(code));
+  }
+
+  std::unique_ptr<Group> host_;
+  int device_ = 0;
+  int channels_ = 0;                               // 0: as NCCL thinks best
+  std::map<std::uint64_t, ncclComm_t> by_stream_;  // by the stream's id
+  std::vector<Communicator> order_;                // in which they were made
+};
+
+}  // namespace
+
+std::unique_ptr<Group> make_nccl_group(std::unique_ptr<Group> host, const NcclOptions& options) {
+  // Communicators on several streams of one GPU may wait for each other's multiprocessors unless their kernels are
+  // launched in the same order on all ranks; NCCL keeps to the order of the calls, which is that, when told so.
+  setenv("NCCL_LAUNCH_ORDER_IMPLICIT", "1", 0);
+  return std::make_unique<NcclGroup>(std::move(host), options);
+}
+
+}  // namespace trireme
