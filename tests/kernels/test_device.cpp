@@ -53,6 +53,8 @@ std::unique_ptr<Device> make_test_device(const CpuOptions& options) {
                          : make_cpu_device(options);
 }
 
+std::unique_ptr<Device> make_test_gpu(int index) { return make_cuda_device({.index = index, .cache = {}}); }
+
 std::unique_ptr<Ops> make_test_ops(Device& device) {
   return device.kind() == DeviceKind::cuda ? make_cuda_ops(device) : make_cpu_ops(device);
 }

@@ -16,6 +16,8 @@ bool tests_on_cuda();
 std::unique_ptr<Device> make_test_device(const CpuOptions& options);
 /// A folder for what a GPU measures, this process's own; removed at its end.
 std::string test_cache();
+/// The GPU of this index with memory of its own, as in earnest.
+std::unique_ptr<Device> make_test_gpu(int index);
 std::unique_ptr<Ops> make_test_ops(Device& device);
 
 }  // namespace trireme

@@ -102,7 +102,7 @@ class NcclGroup : public testing::Test {
 
   void each(const std::function<void(Group&)>& body) {
     World& world = test_world();
-    const auto device = make_cuda_device({.index = world.local_rank()});
+    const auto device = make_test_gpu(world.local_rank());
     std::vector<std::unique_ptr<Group>> groups;
     groups.push_back(world.split("world", 0, world.rank(), *device, {}));
     if (world.size() >= 4) {
@@ -133,7 +133,7 @@ TEST_F(NcclGroup, TakesHostCalls) {
 /// Collectives of two groups on three streams that run out of step, while nothing waits on the host.
 TEST_F(NcclGroup, WorksFromManyStreams) {
   World& world = test_world();
-  const auto device = make_cuda_device({.index = world.local_rank()});
+  const auto device = make_test_gpu(world.local_rank());
   const auto shard = world.split("shard", 0, world.rank(), *device, {.channels = 2});
   const auto tensor = world.split("tensor", 0, world.rank(), *device, {});
   const std::unique_ptr<Stream> streams[] = {device->make_stream("compute"), device->make_stream("gather"),
@@ -173,7 +173,7 @@ TEST_F(NcclGroup, WorksFromManyStreams) {
 /// A stream that is gone and one made in its place are not the same to a group, wherever the new one lies.
 TEST_F(NcclGroup, OutlivesStreams) {
   World& world = test_world();
-  const auto device = make_cuda_device({.index = world.local_rank()});
+  const auto device = make_test_gpu(world.local_rank());
   const auto group = world.split("data", 0, world.rank(), *device, {});
   const Buffer memory = device->allocate(sizeof(float));
   const Buffer host = device->allocate(sizeof(float), MemoryKind::pinned);
@@ -191,7 +191,7 @@ TEST_F(NcclGroup, OutlivesStreams) {
 
 TEST_F(NcclGroup, RefusesWhatItCannotDo) {
   World& world = test_world();
-  const auto device = make_cuda_device({.index = world.local_rank()});
+  const auto device = make_test_gpu(world.local_rank());
   const auto group = world.split("world", 0, world.rank(), *device, {});
   const auto stream = device->make_stream("compute");
   const Buffer memory = device->allocate(1024);

@@ -49,7 +49,7 @@ void gather(const WholeArrays& parts, WholeArrays& wholes) {
 
 /// On GPUs each rank has its own, with memory of its own as in earnest.
 std::unique_ptr<Device> device_for(const World& world, const MeshCase& c) {
-  if (tests_on_cuda() && !c.on_cpu) return make_cuda_device({.index = world.local_rank()});
+  if (tests_on_cuda() && !c.on_cpu) return make_test_gpu(world.local_rank());
   return make_cpu_device({.threads = 1, .inline_streams = c.inline_streams});
 }
 
