@@ -30,7 +30,7 @@ struct Engine {
     DeviceChoice device = DeviceChoice::automatic;
     bool deterministic = true;  // on a GPU
     ProductChoice products = ProductChoice::heuristic;
-    std::string cache;         // the folder of what is measured once; empty: none
+    std::string cache;  // the folder of what is measured once; empty: none
     NcclOptions nccl = {};
     std::int64_t threads = 0;  // of each rank; 0: as rank_threads() says
     bool inline_streams = false;

@@ -30,8 +30,8 @@ skipped=0
 while IFS=$'\t' read -r name ranks environment program arguments; do
   [[ $name =~ $only ]] || continue
   needed=$(sed -n 's/.*TRIREME_TEST_GPUS=\([0-9]*\).*/\1/p' <<< "$environment")
-  if [ "${needed:-1}" -gt "$gpus" ]; then
-    echo "skipped $name: it needs ${needed:-1} GPUs, and there are $gpus"
+  if [ "${needed:-0}" -gt "$gpus" ]; then
+    echo "skipped $name: it needs ${needed:-0} GPUs, and there are $gpus"
     skipped=$((skipped + 1))
     continue
   fi
