@@ -151,6 +151,8 @@ void expect_reductions(Group& group, const Rounding& rounding) {
   }
 }
 
+void expect_reductions(Group& group) { expect_reductions(group, {}); }
+
 void expect_gathers(Group& group) {
   QueueStream stream;
   for (const std::int64_t size : sizes_for(group)) {

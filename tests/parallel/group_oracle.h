@@ -12,7 +12,8 @@ struct Rounding {
   bool each_bf16_addition = false;  // otherwise the sum of bf16, taken in fp32, once
   bool nan_in_maximum = true;       // a maximum over ranks does not pass over a NaN
 };
-void expect_reductions(Group& group, const Rounding& rounding = {});
+void expect_reductions(Group& group, const Rounding& rounding);
+void expect_reductions(Group& group);
 void expect_gathers(Group& group);
 void expect_broadcasts(Group& group);
 void expect_host_calls(Group& group);
