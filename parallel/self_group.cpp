@@ -37,6 +37,7 @@ class SelfGroup final : public Group {
   void copy(Stream& stream, const Tensor& out, const Tensor& in) const {
     check(out.bytes() == in.bytes(), "group {}: {} bytes in, {} bytes out", name_, in.bytes(), out.bytes());
     if (out.data == in.data || in.bytes() == 0) return;
+    check(stream.native() == nullptr, "group {} of 1 rank copies no memory of a GPU: give it one tensor", name_);
     stream.call([out, in] { std::memmove(out.data, in.data, in.bytes()); });
   }
 
