@@ -35,27 +35,6 @@ int threads_of(const World& world, std::int64_t wanted) {
   return wanted > 0 ? static_cast<int>(wanted) : rank_threads(world.homes(), world.rank(), allowed_cores());
 }
 
-/// Why the ranks cannot have a GPU each; nothing where they can. `own` is, by rank, the address of the GPU that it
-/// would take, or nothing where it sees none.
-std::string shortage_of_gpus(std::span<const RankHome> homes, const std::vector<std::string>& own) {
-  std::map<std::pair<int, std::string>, std::size_t> holders;  // the first rank of each GPU
-  for (std::size_t r = 0; r < own.size(); ++r) {
-    if (own[r].empty()) return fmt::format("rank {} on {} sees no GPU that this binary can use", r, homes[r].host);
-    const auto [hit, fresh] = holders.emplace(std::pair{homes[r].node, own[r]}, r);
-    if (fresh) continue;
-    std::set<std::string> gpus;
-    std::size_t ranks = 0;
-    for (std::size_t other = 0; other < own.size(); ++other) {
-      if (homes[other].node != homes[r].node) continue;
-      ++ranks;
-      if (!own[other].empty()) gpus.insert(own[other]);
-    }
-    return fmt::format("{} ranks on {} see {} GPU{}: ranks {} and {} would share the one at {}", ranks, homes[r].host,
-                       gpus.size(), gpus.size() == 1 ? "" : "s", hit->second, r, own[r]);
-  }
-  return "";
-}
-
 /// The index of this rank's GPU; none: all ranks run on the CPU. Ranks of a node take its GPUs in turn, or the one that
 /// the launcher lets each see.
 std::optional<int> gpu_of(World& world, DeviceChoice choice) {
@@ -152,6 +131,25 @@ ClusterLinks cluster_links(const Machine& machine) {
 }
 
 }  // namespace
+
+std::string shortage_of_gpus(std::span<const RankHome> homes, const std::vector<std::string>& own) {
+  std::map<std::pair<int, std::string>, std::size_t> holders;  // the first rank of each GPU
+  for (std::size_t r = 0; r < own.size(); ++r) {
+    if (own[r].empty()) return fmt::format("rank {} on {} sees no GPU that this binary can use", r, homes[r].host);
+    const auto [hit, fresh] = holders.emplace(std::pair{homes[r].node, own[r]}, r);
+    if (fresh) continue;
+    std::set<std::string> gpus;
+    std::size_t ranks = 0;
+    for (std::size_t other = 0; other < own.size(); ++other) {
+      if (homes[other].node != homes[r].node) continue;
+      ++ranks;
+      if (!own[other].empty()) gpus.insert(own[other]);
+    }
+    return fmt::format("{} ranks on {} see {} GPU{}: ranks {} and {} would share the one at {}", ranks, homes[r].host,
+                       gpus.size(), gpus.size() == 1 ? "" : "s", hit->second, r, own[r]);
+  }
+  return "";
+}
 
 std::unique_ptr<Device> make_device(World& world, const Engine::Config& config) {
   if (const auto gpu = gpu_of(world, config.device)) {

@@ -47,6 +47,9 @@ struct Engine {
   std::unique_ptr<ParamStore> store;
 };
 
+/// Why the ranks cannot have a GPU each; nothing where they can. `own` is, by rank, the address of the GPU that it
+/// would take, or nothing where it sees none.
+std::string shortage_of_gpus(std::span<const RankHome> homes, const std::vector<std::string>& own);
 /// This rank's device: a GPU of its own where every rank has one and the settings do not say otherwise, else the CPU.
 /// All ranks call; throws Error(usage) where GPUs are asked for and some rank has none.
 std::unique_ptr<Device> make_device(World& world, const Engine::Config& config);

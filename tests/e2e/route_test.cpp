@@ -118,6 +118,15 @@ TEST_F(Route, JsonIsAllThatStdoutHolds) {
   EXPECT_EQ(
       only_json(alone({"tokenizer", "decode", "--tokenizer", "tokenizer.json", "--file", "ids", "--json"})).at("text"),
       read_text(path("text")));
+  const auto wire = only_json(ranks(2, {"bench", "collectives", "--bytes", "64K", "--iterations", "2", "--json"}));
+  ASSERT_EQ(wire.at("collectives").size(), 3U);
+  for (const auto& line : wire.at("collectives")) {
+    EXPECT_EQ(line.at("bytes"), 65536);
+    const double algorithm = line.at("algorithm_bytes_per_second");
+    EXPECT_DOUBLE_EQ(algorithm, 65536 / line.at("seconds").get<double>());
+    EXPECT_DOUBLE_EQ(line.at("bus_bytes_per_second"),
+                     line.at("collective") == "all_reduce" ? algorithm : algorithm / 2);
+  }
   EXPECT_GT(only_json(ranks(2, {"bench", "step", "--preset", "tiny_gpt2", "--batch", "1", "--sequence", "32", "--steps",
                                 "2", "--json"}))
                 .at("tokens_per_second"),

@@ -173,6 +173,8 @@ TEST_F(Usage, ExitCodes) {
       {{"inspect", "gone"}, 2, "gone does not exist"},
       {{"bench", "stride"}, 2, "nothing called 'stride' to measure"},
       {{"bench", "step", "--steps", "0"}, 2, "--steps 0"},
+      {{"bench", "collectives"}, 2, "start it under mpirun"},
+      {{"bench", "collectives", "--bytes", "1T"}, 2, "--bytes 1T; expected a number of bytes"},
       {{"bench", "step", "--preset", "tiny_lama"}, 2, "did you mean 'tiny_llama'?"},
       {train_command("bad", {"--stop-at", "-1"}), 2, "--stop-at -1"},
   };
