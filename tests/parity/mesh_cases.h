@@ -13,11 +13,16 @@ struct Cell {
   std::int64_t accumulation = 1;
 };
 
+/// The path_length of a rank: on the tensor axis five tensors of a block and three at the ends are rounded once more,
+/// as parts, and on GPUs with each addition of a part to them.
+double mesh_path(const MeshCase& c);
+
 /// Ten steps of a model whose sizes nothing divides, but where an axis can go no further.
 MeshCase case_of(const Cell& cell);
 
-/// Loss and gradient norm of every step within the reduction bound, and the same samples.
-void expect_near(const MeshResult& found, const MeshResult& expected, const MeshCase& c);
+/// Loss and gradient norm of every step within the bound of the same sums in another order, and the same samples.
+/// Returns the largest error as a part of the bound.
+double expect_near(const MeshResult& found, const MeshResult& expected, const MeshCase& c);
 /// Every tensor's movement from its initial values, and its moments, within the bound of the same sums in another
 /// order, in norm. Returns the largest error of each as a part of its bound.
 struct StateErrors {
