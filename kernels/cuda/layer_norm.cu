@@ -2,6 +2,7 @@
 // LayerNorm over the last dim (Ba et al. 2016).
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/norm.cuh"
+#include "kernels/cuda/norm_backward.cuh"
 
 namespace trireme::cuda {
 

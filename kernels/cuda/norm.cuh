@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// LayerNorm and RMSNorm are one kernel each way: with a mean and a bias, or without.
+// LayerNorm and RMSNorm are one kernel each way: with a mean and a bias, or without. This is the way forward.
 #pragma once
 
-#include "kernels/cuda/column_sums.cuh"
-#include "kernels/cuda/lanes.cuh"
+#include "kernels/cuda/pieces.cuh"
 
 namespace trireme::cuda {
 
@@ -21,11 +20,76 @@ struct NormForward {
 };
 
 inline constexpr int kNormWarps = 4;
+inline constexpr int kNormThreads = 512;  // at most, where a block has a row
 
-/// A warp for each row. The row is read again for each of the passes, from the first-level cache.
-template <int N, bool kCentred, class T>
-__global__ void norm_forward(const NormForward<T> op) {
-  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * kNormWarps + threadIdx.x / kWarp;
+/// A warp for each row, or a block. Each thread holds kPer pieces of the row, or fewer.
+template <int kPer, bool kBlock, bool kCentred, class T>
+__global__ void __launch_bounds__(kBlock ? kNormThreads : kNormWarps* kWarp, !kBlock    ? 8
+                                                                             : kCentred ? 1
+                                                                                        : 2)
+    norm_forward(const NormForward<T> op) {
+  constexpr int kLanes = kPiece<T>;
+  __shared__ float shared[kWarp];
+  const int team = kBlock ? static_cast<int>(blockDim.x) : kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % team;
+  const std::int64_t row =
+      kBlock ? std::int64_t{blockIdx.x} : std::int64_t{blockIdx.x} * kNormWarps + threadIdx.x / kWarp;
+  if (row >= op.rows) return;  // whole teams
+  const auto sum_of = [&](float value) { return kBlock ? block_sum(value, shared) : warp_sum(value); };
+  const int pieces = op.width / kLanes;
+  const auto* x = reinterpret_cast<const uint4*>(op.x + row * op.width);
+  const float inverse = 1.0F / static_cast<float>(op.width);
+  uint4 held[kPer];
+#pragma unroll
+  for (int p = 0; p < kPer; ++p) held[p] = p * team + lane < pieces ? __ldcs(x + p * team + lane) : uint4{};
+  float v[kLanes];
+  float mean = 0.0F;
+  if constexpr (kCentred) {
+#pragma unroll
+    for (int p = 0; p < kPer; ++p) {
+      unpack(v, held[p]);
+#pragma unroll
+      for (int i = 0; i < kLanes; ++i) mean += v[i];
+    }
+    mean = sum_of(mean) * inverse;
+  }
+  float squares = 0.0F;
+#pragma unroll
+  for (int p = 0; p < kPer; ++p) {
+    if (p * team + lane >= pieces) continue;
+    forget(held[p]);
+    unpack(v, held[p]);
+#pragma unroll
+    for (int i = 0; i < kLanes; ++i) squares += (v[i] - mean) * (v[i] - mean);
+  }
+  const float rstd = 1.0F / sqrtf(sum_of(squares) * inverse + op.eps);
+#pragma unroll
+  for (int p = 0; p < kPer; ++p) {
+    const int at = p * team + lane;
+    if (at >= pieces) continue;
+    forget(held[p]);
+    unpack(v, held[p]);
+    float w[kLanes];
+    unpack(w, reinterpret_cast<const uint4*>(op.weight)[at]);
+#pragma unroll
+    for (int i = 0; i < kLanes; ++i) v[i] = (v[i] - mean) * rstd * w[i];
+    if constexpr (kCentred) {
+      unpack(w, reinterpret_cast<const uint4*>(op.bias)[at]);
+#pragma unroll
+      for (int i = 0; i < kLanes; ++i) v[i] += w[i];
+    }
+    reinterpret_cast<uint4*>(op.y + row * op.width)[at] = pack(v);
+  }
+  if (lane == 0) {
+    op.rstd[row] = rstd;
+    if constexpr (kCentred) op.mean[row] = mean;
+  }
+}
+
+/// A warp for each row of any width, element by element; the row is read again for each of the passes.
+template <bool kCentred, class T>
+__global__ void __launch_bounds__(kNormWarps* kWarp) norm_forward_any(const NormForward<T> op) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * kNormWarps + threadIdx.x / kWarp;
   if (row >= op.rows) return;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const T* x = op.x + row * op.width;
@@ -33,35 +97,16 @@ __global__ void norm_forward(const NormForward<T> op) {
   const float inverse = 1.0F / static_cast<float>(op.width);
   float mean = 0.0F;
   if constexpr (kCentred) {
-    for (int at = lane * N; at < op.width; at += kWarp * N) {
-      float v[N];
-      load<N>(v, x + at);
-#pragma unroll
-      for (int i = 0; i < N; ++i) mean += v[i];
-    }
+    for (int i = lane; i < op.width; i += kWarp) mean += to_float(x[i]);
     mean = warp_sum(mean) * inverse;
   }
   float squares = 0.0F;
-  for (int at = lane * N; at < op.width; at += kWarp * N) {
-    float v[N];
-    load<N>(v, x + at);
-#pragma unroll
-    for (int i = 0; i < N; ++i) squares += (v[i] - mean) * (v[i] - mean);
-  }
+  for (int i = lane; i < op.width; i += kWarp) squares += (to_float(x[i]) - mean) * (to_float(x[i]) - mean);
   const float rstd = 1.0F / sqrtf(warp_sum(squares) * inverse + op.eps);
-  for (int at = lane * N; at < op.width; at += kWarp * N) {
-    float v[N];
-    float w[N];
-    load<N>(v, x + at);
-    load<N>(w, op.weight + at);
-#pragma unroll
-    for (int i = 0; i < N; ++i) v[i] = (v[i] - mean) * rstd * w[i];
-    if constexpr (kCentred) {
-      load<N>(w, op.bias + at);
-#pragma unroll
-      for (int i = 0; i < N; ++i) v[i] += w[i];
-    }
-    store<N>(y + at, v);
+  for (int i = lane; i < op.width; i += kWarp) {
+    float v = (to_float(x[i]) - mean) * rstd * to_float(op.weight[i]);
+    if constexpr (kCentred) v += to_float(op.bias[i]);
+    store(y[i], v);
   }
   if (lane == 0) {
     op.rstd[row] = rstd;
@@ -72,128 +117,28 @@ __global__ void norm_forward(const NormForward<T> op) {
 template <bool kCentred, class T>
 void launch_norm_forward(CudaStream& stream, const NormForward<T>& op) {
   if (op.rows == 0) return;
-  const bool wide = on_sixteen({op.y, op.x, op.weight, op.bias}) && op.width * sizeof(T) % 16 == 0;
-  with_lanes<T>(wide, [&](auto lanes) {
-    constexpr int kLanes = decltype(lanes)::value;
-    norm_forward<kLanes, kCentred><<<blocks_for(op.rows, kNormWarps), kNormWarps * kWarp, 0, stream.handle()>>>(op);
-  });
+  const bool wide = on_sixteen({op.y, op.x, op.weight, op.bias}) && op.width % kPiece<T> == 0;
+  const int pieces = op.width / kPiece<T>;
+  const unsigned blocks = blocks_for(op.rows, kNormWarps);
+  constexpr int kThreads = kNormWarps * kWarp;
+  constexpr int kMost = 8;  // pieces that a thread holds
+  if (!wide || pieces > kMost * kNormThreads) {
+    norm_forward_any<kCentred><<<blocks, kThreads, 0, stream.handle()>>>(op);
+  } else if (pieces > kMost * kWarp) {
+    const auto threads = blocks_for(pieces, kMost * kWarp) * kWarp;
+    norm_forward<kMost, true, kCentred><<<static_cast<unsigned>(op.rows), threads, 0, stream.handle()>>>(op);
+  } else if (pieces > 6 * kWarp) {
+    norm_forward<kMost, false, kCentred><<<blocks, kThreads, 0, stream.handle()>>>(op);
+  } else if (pieces > 4 * kWarp) {
+    norm_forward<6, false, kCentred><<<blocks, kThreads, 0, stream.handle()>>>(op);
+  } else if (pieces > 3 * kWarp) {
+    norm_forward<4, false, kCentred><<<blocks, kThreads, 0, stream.handle()>>>(op);
+  } else if (pieces > kWarp) {
+    norm_forward<3, false, kCentred><<<blocks, kThreads, 0, stream.handle()>>>(op);
+  } else {
+    norm_forward<1, false, kCentred><<<blocks, kThreads, 0, stream.handle()>>>(op);
+  }
   check_launch("a norm");
-}
-
-template <class T>
-struct NormBackward {
-  T* dx;
-  const T* dy;
-  const T* x;
-  const float* mean;  // null: RMSNorm
-  const float* rstd;
-  const T* weight;
-  float* parts;  // [blocks, 2, width] (RMSNorm: [blocks, width])
-  std::int64_t rows;
-  int width;
-  bool accumulate;
-};
-
-inline constexpr int kNormMost = 1024;  // threads
-
-/// A block walks over every gridDim.x-th row; each thread keeps its columns, kPer pieces of N, and their sums for the
-/// parameters' gradients.
-template <int N, int kPer, bool kCentred, class T>
-__global__ void __launch_bounds__(kNormMost) norm_backward(const NormBackward<T> op) {
-  __shared__ float shared[2][kWarp];
-  float d_weight[kPer][N] = {};
-  float d_bias[kPer][N] = {};
-  float w[kPer][N] = {};
-  const int step = static_cast<int>(blockDim.x) * N;
-  const int begin = static_cast<int>(threadIdx.x) * N;
-#pragma unroll
-  for (int p = 0; p < kPer; ++p) {
-    if (begin + p * step < op.width) load<N>(w[p], op.weight + begin + p * step);
-  }
-  const float inverse = 1.0F / static_cast<float>(op.width);
-  for (std::int64_t row = blockIdx.x; row < op.rows; row += gridDim.x) {
-    const T* x = op.x + row * op.width;
-    const T* dy = op.dy + row * op.width;
-    T* dx = op.dx + row * op.width;
-    const float rstd = op.rstd[row];
-    const float mean = kCentred ? op.mean[row] : 0.0F;
-    float unit[kPer][N];
-    float g[kPer][N];
-    float along = 0.0F;
-    float total = 0.0F;
-#pragma unroll
-    for (int p = 0; p < kPer; ++p) {
-      const int at = begin + p * step;
-      if (at >= op.width) continue;
-      load<N>(unit[p], x + at);
-      load<N>(g[p], dy + at);
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        unit[p][i] = (unit[p][i] - mean) * rstd;
-        d_weight[p][i] += g[p][i] * unit[p][i];
-        d_bias[p][i] += g[p][i];
-        g[p][i] *= w[p][i];
-        along += g[p][i] * unit[p][i];
-        total += g[p][i];
-      }
-    }
-    along = block_sum(along, shared[0]) * inverse;
-    total = kCentred ? block_sum(total, shared[1]) * inverse : 0.0F;
-#pragma unroll
-    for (int p = 0; p < kPer; ++p) {
-      const int at = begin + p * step;
-      if (at >= op.width) continue;
-#pragma unroll
-      for (int i = 0; i < N; ++i) g[p][i] = (g[p][i] - total - unit[p][i] * along) * rstd;
-      if (op.accumulate) {
-        load<N>(unit[p], dx + at);
-#pragma unroll
-        for (int i = 0; i < N; ++i) g[p][i] += unit[p][i];
-      }
-      store<N>(dx + at, g[p]);
-    }
-  }
-  constexpr int kSums = kCentred ? 2 : 1;
-  float* part = op.parts + static_cast<std::int64_t>(blockIdx.x) * kSums * op.width;
-#pragma unroll
-  for (int p = 0; p < kPer; ++p) {
-    const int at = begin + p * step;
-    if (at >= op.width) continue;
-#pragma unroll
-    for (int i = 0; i < N; ++i) {
-      part[at + i] = d_weight[p][i];
-      if (kCentred) part[op.width + at + i] = d_bias[p][i];
-    }
-  }
-}
-
-/// The width of a row that the backward kernel can hold, in elements.
-inline constexpr int kNormPieces = 4;
-
-template <bool kCentred, class T>
-void launch_norm_backward(CudaStream& stream, NormBackward<T> op, float* d_weight, float* d_bias) {
-  if (op.rows == 0) return;
-  const bool wide = on_sixteen({op.dx, op.dy, op.x, op.weight}) && op.width * sizeof(T) % 16 == 0;
-  with_lanes<T>(wide, [&](auto lanes) {
-    constexpr int kLanes = decltype(lanes)::value;
-    const int pieces = static_cast<int>(divide_up(op.width, kLanes));
-    const int per = pieces <= 1024 ? 1 : kNormPieces;
-    const int threads = static_cast<int>(divide_up(divide_up(pieces, per), kWarp)) * kWarp;
-    assert(threads <= kNormMost);
-    const auto at_once = stream.multiprocessors() * std::max(1, 2 * kNormMost / threads / 2);
-    const int blocks = static_cast<int>(std::min<std::int64_t>(op.rows, at_once));
-    constexpr int kSums = kCentred ? 2 : 1;
-    const std::int64_t stride = std::int64_t{kSums} * op.width;
-    op.parts = static_cast<float*>(stream.scratch(static_cast<std::size_t>(blocks * stride) * sizeof(float)));
-    if (per == 1) {
-      norm_backward<kLanes, 1, kCentred><<<blocks, threads, 0, stream.handle()>>>(op);
-    } else {
-      norm_backward<kLanes, kNormPieces, kCentred><<<blocks, threads, 0, stream.handle()>>>(op);
-    }
-    check_launch("a norm's gradient");
-    launch_finish(stream, d_weight, op.parts, blocks, stride, op.width);
-    if (kCentred) launch_finish(stream, d_bias, op.parts + op.width, blocks, stride, op.width);
-  });
 }
 
 }  // namespace trireme::cuda

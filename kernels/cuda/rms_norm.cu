@@ -2,6 +2,7 @@
 // RMSNorm over the last dim (Zhang and Sennrich 2019).
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/norm.cuh"
+#include "kernels/cuda/norm_backward.cuh"
 
 namespace trireme::cuda {
 

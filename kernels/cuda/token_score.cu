@@ -6,7 +6,8 @@
 namespace trireme::cuda {
 namespace {
 
-constexpr int kThreads = 128;
+constexpr int kThreads = 128;       // a row each
+constexpr int kScoreThreads = 512;  // for a row
 
 __global__ void score_parts(float* log_prob, std::int32_t* best, const float* parts, const std::int32_t* targets,
                             int count, std::int64_t rows) {
@@ -18,19 +19,15 @@ __global__ void score_parts(float* log_prob, std::int32_t* best, const float* pa
 }
 
 template <class T>
-__global__ void __launch_bounds__(kRowThreads) score_rows(float* log_prob, std::int32_t* best, const T* logits,
-                                                          const std::int32_t* targets, int width, int vocabulary) {
-  __shared__ float shared[kWarp];
-  __shared__ int indices[kWarp];
+__global__ void __launch_bounds__(kScoreThreads) score_rows(float* log_prob, std::int32_t* best, const T* logits,
+                                                            const std::int32_t* targets, int width, int vocabulary) {
   const std::int64_t row = blockIdx.x;
   const T* x = logits + row * width;
-  const float high = row_maximum(x, vocabulary, shared);
-  const int at = first_of(x, vocabulary, high, indices);
-  const std::int32_t target = targets[row];
-  const float total = target < 0 ? 1.0F : exponential_sum(x, vocabulary, high, shared);
+  const RowStats found = row_stats<true>(x, vocabulary, nullptr, 0);
   if (threadIdx.x != 0) return;
-  best[row] = at;
-  log_prob[row] = target < 0 ? 0.0F : to_float(x[target]) - high - logf(total);
+  const std::int32_t target = targets[row];
+  best[row] = found.best;
+  log_prob[row] = target < 0 ? 0.0F : to_float(x[target]) - found.high - logf(found.total);
 }
 
 }  // namespace
@@ -50,7 +47,7 @@ void token_score(CudaStream& stream, const TokenScore& op) {
     assert(op.vocabulary > 0 && op.vocabulary <= op.logits.shape[1]);
     with_dtype(op.logits.dtype, [&](auto value) {
       using T = decltype(value);
-      score_rows<<<static_cast<unsigned>(rows), kRowThreads, 0, stream.handle()>>>(
+      score_rows<<<static_cast<unsigned>(rows), kScoreThreads, 0, stream.handle()>>>(
           log_prob, best, data_of<const T>(op.logits), targets, static_cast<int>(op.logits.shape[1]),
           static_cast<int>(op.vocabulary));
     });

@@ -105,6 +105,12 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LossTest,
                          ::testing::Values(Case{1, 2, 2, Dtype::f32}, Case{7, 13, 11, Dtype::f32},
                                            Case{5, 5000, 4999, Dtype::f32}, Case{40, 512, 300, Dtype::f32},
                                            Case{7, 13, 11, Dtype::bf16}, Case{5, 5000, 4999, Dtype::bf16}));
+// Rows that fit into a GPU's shared memory several times, once or in part, and such as start anywhere.
+INSTANTIATE_TEST_SUITE_P(Vocabularies, LossTest,
+                         ::testing::Values(Case{4, 50304, 50257, Dtype::bf16}, Case{3, 50257, 50257, Dtype::bf16},
+                                           Case{3, 128256, 128256, Dtype::bf16}, Case{3, 151936, 151643, Dtype::bf16},
+                                           Case{3, 151935, 151934, Dtype::bf16}, Case{3, 32000, 20000, Dtype::bf16},
+                                           Case{3, 50304, 50257, Dtype::f32}, Case{2, 128257, 128256, Dtype::f32}));
 
 TEST(TokenScore, TiesGoToTheLowestToken) {
   Machine machine;

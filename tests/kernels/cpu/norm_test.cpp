@@ -243,5 +243,19 @@ INSTANTIATE_TEST_SUITE_P(Shapes, NormTest,
                                            Case{70, 129, Dtype::f32, false}, Case{5, 1000, Dtype::f32, false},
                                            Case{3, 7, Dtype::bf16, false}, Case{70, 192, Dtype::bf16, false}));
 
+/// Both sides of the widths at which a GPU's kernels give a row to more threads.
+std::vector<Case> wide_cases() {
+  std::vector<Case> all;
+  for (const std::int64_t width : {256, 264, 512, 520, 768, 776, 1032, 1544, 1600, 2056, 8192, 8200, 16384, 16392}) {
+    for (const bool centred : {true, false}) all.push_back({3, width, Dtype::bf16, centred});
+  }
+  for (const std::int64_t width : {128, 132, 260, 388, 1028, 4100, 8196}) {
+    for (const bool centred : {true, false}) all.push_back({3, width, Dtype::f32, centred});
+  }
+  for (const std::int64_t width : {2053, 5001}) all.push_back({2, width, Dtype::bf16, true});
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Widths, NormTest, ::testing::ValuesIn(wide_cases()));
+
 }  // namespace
 }  // namespace trireme::kernel_test

@@ -302,6 +302,49 @@ TEST_P(CudaLargeTest, NormsOfWideModels) {
   }
 }
 
+/// More rows than all blocks take in a turn: what a kernel reads ahead, and sums that grow over many rows.
+TEST_P(CudaLargeTest, GradientsOfNormsOverManyRowsRepeatBitForBit) {
+  for (const auto& [rows, width] : {std::array<std::int64_t, 2>{6007, 192}, {5003, 768}, {2003, 1600}, {601, 16384}}) {
+    const Dtype dtype = GetParam();
+    Twin x = random(dtype, {rows, width}, 1), w = random(dtype, {width}, 2), y = make(dtype, {rows, width});
+    Twin mean = make(Dtype::f32, {rows}), rstd = make(Dtype::f32, {rows}), dy = random(dtype, {rows, width}, 3);
+    Twin dx = make(dtype, {rows, width}), dw = make(Dtype::f32, {width}), db = make(Dtype::f32, {width});
+    const auto on_cpu = [](const Twin& t) { return t.cpu; };
+    const auto on_gpu = [](const Twin& t) { return t.gpu; };
+    const auto forward = [&](auto on) {
+      return LayerNorm{.y = on(y), .mean = on(mean), .rstd = on(rstd), .x = on(x), .weight = on(w), .bias = on(w)};
+    };
+    const auto backward = [&](auto on) {
+      return LayerNormBackward{.dx = on(dx),
+                               .d_weight = on(dw),
+                               .d_bias = on(db),
+                               .dy = on(dy),
+                               .x = on(x),
+                               .mean = on(mean),
+                               .rstd = on(rstd),
+                               .weight = on(w)};
+    };
+    // As in the norms of wide models: a row's sums, and then a column's.
+    const auto count = static_cast<double>(rows);
+    const double row = (static_cast<double>(width) + 16) * roundoff(Dtype::f32);
+    const double column = count * 30 * (3 * row + count * roundoff(Dtype::f32));
+    run_both(forward(on_cpu), forward(on_gpu));
+    run_both(backward(on_cpu), backward(on_gpu));
+    expect_same(
+        dx, [&](std::size_t) { return 4 * row * 25 * (2 + 36); }, "dx");
+    expect_same(
+        dw, [&](std::size_t) { return column; }, "d_weight");
+    expect_same(
+        db, [&](std::size_t) { return column; }, "d_bias");
+    const Values once = from_gpu(dw), bias_once = from_gpu(db);
+    gpu->zero(*gpu_stream, dw.gpu.data, dw.gpu.bytes());
+    gpu->zero(*gpu_stream, db.gpu.data, db.gpu.bytes());
+    gpu_ops->run(*gpu_stream, backward(on_gpu));
+    EXPECT_EQ(from_gpu(dw), once);
+    EXPECT_EQ(from_gpu(db), bias_once);
+  }
+}
+
 TEST_P(CudaLargeTest, EmbeddingGradientsRepeatBitForBit) {
   constexpr std::int64_t kRows = 16384;
   constexpr std::int64_t kWidth = 256;
