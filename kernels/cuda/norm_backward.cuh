@@ -104,7 +104,8 @@ __global__ void __launch_bounds__(kBlock ? kBackwardThreads : kBackwardWarps* kW
     norm_backward(const NormBackward<T> op) {
   constexpr int kLanes = kPiece<T>;
   constexpr bool kAhead = !kBlock || kPer <= 2;
-  constexpr bool kHold = kPer <= 2;  // weights, which else come from the cache, and early what is added to
+  // Weights stay in registers, and what is added to is read early; otherwise each comes when it is used.
+  constexpr bool kHold = kPer <= 2;
   __shared__ float2 shared[2][kWarp];
   const int team = kBlock ? static_cast<int>(blockDim.x) : kWarp;
   const int lane = static_cast<int>(threadIdx.x) % team;
@@ -159,8 +160,8 @@ __global__ void __launch_bounds__(kBlock ? kBackwardThreads : kBackwardWarps* kW
       forget(now.dy[p]);
       forget(w[p]);
     }
-    if (kAhead && !kHold) load_old();
     sums = sums_of<kBlock>(sums, shared[turn]);
+    if (kAhead && !kHold) load_old();
     const float along = sums.x * inverse;
     const float total = kCentred ? sums.y * inverse : 0.0F;
 #pragma unroll
