@@ -115,6 +115,7 @@ int bench_command(std::span<const std::string> arguments) {
       "steps", po::value<std::int64_t>()->default_value(10), "measured steps, after some that are not")(
       "vocabulary", po::value<std::int64_t>()->default_value(0), "tokens; 0: the preset's")(
       "head-rows", po::value<std::int64_t>()->default_value(0), "rows whose logits exist at a time; 0: the default")(
+      "channels", po::value<std::int64_t>()->default_value(0), "between GPUs: nccl.channels; 0: as NCCL chooses")(
       "device", po::value<std::string>()->default_value("auto"), "auto, cpu or cuda")(
       "deterministic", po::value<bool>()->default_value(true), "on a GPU: the same bits on every run")(
       "products", po::value<std::string>()->default_value("measured"),
@@ -151,6 +152,7 @@ int bench_command(std::span<const std::string> arguments) {
   };
   set("vocabulary", "model.vocabulary");
   set("head-rows", "train.head_rows");
+  set("channels", "nccl.channels");
   return run_in_world([&](World& world) {
     Problems problems;
     auto loaded = load_run_config("", sets, problems);

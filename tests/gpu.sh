@@ -21,6 +21,7 @@ fi
 # Open MPI: as root in a container, ranks that share cores.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
+export NCCL_NVLS_ENABLE=0  # tests leave the links' multicast alone, which is the whole host's
 export TRIREME_TEST_SOURCES=$PWD TRIREME_TEST_BINARY=$PWD/bin/trireme TRIREME_TEST_MPIEXEC=mpirun
 gpus=64  # where nobody can be asked, the tests look for themselves
 ! command -v nvidia-smi > /dev/null || gpus=$(nvidia-smi -L 2>/dev/null | grep -c '^GPU')
