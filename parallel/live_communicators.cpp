@@ -33,6 +33,15 @@ std::string LiveCommunicators::first_error() {
   return "";
 }
 
+std::map<std::uint64_t, LiveCommunicators::Moment> LiveCommunicators::moments() {
+  const std::lock_guard lock(mutex_);
+  std::map<std::uint64_t, Moment> all;
+  for (const auto& [number, communicator] : live_) {
+    if (communicator.moment) all.emplace(number, communicator.moment());
+  }
+  return all;
+}
+
 void LiveCommunicators::abort_all() {
   std::map<std::uint64_t, Communicator> all;
   {

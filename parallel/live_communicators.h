@@ -6,15 +6,25 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+
+#include "core/base/status_board.h"
 
 namespace trireme {
 
 class LiveCommunicators {
  public:
+  /// How far a communicator's collectives are that no host thread notes on a board.
+  struct Moment {
+    std::uint64_t begun = 0, ended = 0;  // numbers of the last ones
+    std::optional<Collective> running, last;
+  };
+  /// What is asked of one; from any thread.
   struct Communicator {
-    std::function<std::string()> error;  // what has gone wrong in it; nothing: "". From any thread.
-    std::function<void()> abort;         // ends its work on the device, unfinished. Once, from any thread.
+    std::function<std::string()> error;        // what has gone wrong in it; nothing: ""
+    std::function<void()> abort;               // ends its work on the device, unfinished; once
+    std::function<Moment()> moment = nullptr;  // none: its collectives are on the board
   };
 
   /// Until remove(number) or abort_all().
@@ -23,6 +33,8 @@ class LiveCommunicators {
   bool remove(std::uint64_t number);
   /// What has gone wrong in one of them; nothing: "".
   std::string first_error();
+  /// Of all that have one, by number.
+  std::map<std::uint64_t, Moment> moments();
   /// Aborts all of them, so that nothing on this device waits for other ranks any more. An abort that itself does not
   /// come to an end is left behind after some seconds: this is called by whoever ends the process.
   void abort_all();

@@ -116,7 +116,8 @@ class MpiWorld final : public World {
     if (size == 1) {
       group = make_self_group(name);
     } else if (device.kind() == DeviceKind::cuda) {
-      group = observe(make_nccl_group(make_plain_mpi_group(MPI_Comm_c2f(axis), name), nccl), MPI_Comm_c2f(axis));
+      const int handle = MPI_Comm_c2f(axis);
+      group = make_nccl_group(make_plain_mpi_group(handle, name), nccl, lowest_world_rank(handle));
     } else {
       group = make_mpi_group(MPI_Comm_c2f(axis), name);
     }

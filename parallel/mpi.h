@@ -28,7 +28,7 @@ void check(MpiCode code, std::string_view call, std::source_location where = std
 std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name);
 /// The same, not observed.
 std::unique_ptr<Group> make_plain_mpi_group(int fortran_communicator, std::string name);
-/// A group of the communicator's ranks, observed. Collective.
-std::unique_ptr<Group> observe(std::unique_ptr<Group> group, int fortran_communicator);
+/// The lowest of the communicator's ranks in the world.
+int lowest_world_rank(int fortran_communicator);
 
 }  // namespace trireme

@@ -304,7 +304,12 @@ class MpiGroup final : public Group {
   std::unique_ptr<MpiTickets> tickets_;
 };
 
-int lowest_world_rank(MPI_Comm comm, int size) {
+}  // namespace
+
+int lowest_world_rank(int fortran_communicator) {
+  const MPI_Comm comm = MPI_Comm_f2c(fortran_communicator);
+  int size = 1;
+  check(MpiCode{MPI_Comm_size(comm, &size)}, "MPI_Comm_size");
   MPI_Group members = MPI_GROUP_NULL;
   MPI_Group world = MPI_GROUP_NULL;
   check(MpiCode{MPI_Comm_group(comm, &members)}, "MPI_Comm_group");
@@ -319,8 +324,6 @@ int lowest_world_rank(MPI_Comm comm, int size) {
   return *std::min_element(there.begin(), there.end());
 }
 
-}  // namespace
-
 std::unique_ptr<Group> make_plain_mpi_group(int fortran_communicator, std::string name) {
   const MPI_Comm comm = MPI_Comm_f2c(fortran_communicator);
   int size = 1;
@@ -329,13 +332,9 @@ std::unique_ptr<Group> make_plain_mpi_group(int fortran_communicator, std::strin
   return std::make_unique<MpiGroup>(comm, std::move(name));
 }
 
-std::unique_ptr<Group> observe(std::unique_ptr<Group> group, int fortran_communicator) {
-  const int first = lowest_world_rank(MPI_Comm_f2c(fortran_communicator), group->size());
-  return std::make_unique<ObservedGroup>(std::move(group), process_status(), first);
-}
-
 std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name) {
-  return observe(make_plain_mpi_group(fortran_communicator, std::move(name)), fortran_communicator);
+  auto group = make_plain_mpi_group(fortran_communicator, std::move(name));
+  return std::make_unique<ObservedGroup>(std::move(group), process_status(), lowest_world_rank(fortran_communicator));
 }
 
 }  // namespace trireme

@@ -5,7 +5,7 @@
 
 namespace trireme {
 
-std::unique_ptr<Group> make_nccl_group(std::unique_ptr<Group> /*host*/, const NcclOptions& /*options*/) {
+std::unique_ptr<Group> make_nccl_group(std::unique_ptr<Group> /*host*/, const NcclOptions& /*options*/, int /*first*/) {
   fail_usage("this binary was built without NCCL: build the preset cuda, or ask for device: cpu");
 }
 

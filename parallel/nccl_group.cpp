@@ -17,6 +17,8 @@
 #include "core/base/error.h"
 #include "core/base/status_board.h"
 #include "parallel/live_communicators.h"
+#include "parallel/nccl_track.h"
+#include "parallel/observed_group.h"
 
 namespace trireme {
 namespace {
@@ -62,7 +64,8 @@ class Connecting {
 
 class NcclGroup final : public Group {
  public:
-  NcclGroup(std::unique_ptr<Group> host, const NcclOptions& options) : host_(std::move(host)) {
+  NcclGroup(std::unique_ptr<Group> host, const NcclOptions& options, int first)
+      : host_(std::move(host)), first_(first) {
     if (name() == "replica" || name() == "shard") channels_ = options.channels;
     if (name() == "data") channels_ = kScalarChannels;
     check_cuda(cudaGetDevice(&device_), "cudaGetDevice");
@@ -72,14 +75,18 @@ class NcclGroup final : public Group {
     if (std::uncaught_exceptions() > 0) {
       // Peers may wait for collectives of this rank, and this rank for theirs: nothing can come to its end in order.
       live_communicators().abort_all();
+      for (Communicator& c : order_) static_cast<void>(c.track.release());  // the GPU may still write there
       return;
     }
     static_cast<void>(cudaSetDevice(device_));
     static_cast<void>(cudaDeviceSynchronize());
-    for (const Communicator& c : order_) {
-      if (!live_communicators().remove(c.number)) continue;  // aborted, and gone
-      ncclCommFinalize(c.comm);
-      ncclCommDestroy(c.comm);
+    for (Communicator& c : order_) {
+      if (live_communicators().remove(c.number)) {
+        ncclCommFinalize(c.comm);
+        ncclCommDestroy(c.comm);
+      } else {
+        static_cast<void>(c.track.release());  // aborted; it may still be asked
+      }
     }
   }
 
@@ -93,7 +100,7 @@ class NcclGroup final : public Group {
   void all_reduce(Stream& stream, const Tensor& t, Reduction reduction) override {
     const ncclDataType_t type = nccl_type(t.dtype, name());
     if (t.bytes() == 0) return;
-    run(stream, "all_reduce", [&](ncclComm_t comm, cudaStream_t native) {
+    run(stream, CollectiveKind::all_reduce, t.bytes(), [&](ncclComm_t comm, cudaStream_t native) {
       return ncclAllReduce(t.data, t.data, static_cast<std::size_t>(t.elements()), type,
                            reduction == Reduction::sum ? ncclSum : ncclMax, comm, native);
     });
@@ -103,7 +110,7 @@ class NcclGroup final : public Group {
     check(out.bytes() == in.bytes() * static_cast<std::size_t>(size()),
           "group {} of {}: all_gather of {} bytes into {}", name(), size(), in.bytes(), out.bytes());
     if (in.bytes() == 0) return;
-    run(stream, "all_gather", [&](ncclComm_t comm, cudaStream_t native) {
+    run(stream, CollectiveKind::all_gather, out.bytes(), [&](ncclComm_t comm, cudaStream_t native) {
       return ncclAllGather(in.data, out.data, in.bytes(), ncclUint8, comm, native);
     });
   }
@@ -114,7 +121,7 @@ class NcclGroup final : public Group {
           trireme::name(in.dtype), out.bytes(), trireme::name(out.dtype));
     const ncclDataType_t type = nccl_type(out.dtype, name());
     if (out.bytes() == 0) return;
-    run(stream, "reduce_scatter", [&](ncclComm_t comm, cudaStream_t native) {
+    run(stream, CollectiveKind::reduce_scatter, in.bytes(), [&](ncclComm_t comm, cudaStream_t native) {
       return ncclReduceScatter(in.data, out.data, static_cast<std::size_t>(out.elements()), type, ncclSum, comm,
                                native);
     });
@@ -123,7 +130,7 @@ class NcclGroup final : public Group {
   void broadcast(Stream& stream, const Tensor& t, int root) override {
     check(root >= 0 && root < size(), "group {}: root {} of {} ranks", name(), root, size());
     if (t.bytes() == 0) return;
-    run(stream, "broadcast", [&](ncclComm_t comm, cudaStream_t native) {
+    run(stream, CollectiveKind::broadcast, t.bytes(), [&](ncclComm_t comm, cudaStream_t native) {
       return ncclBroadcast(t.data, t.data, t.bytes(), ncclUint8, root, comm, native);
     });
   }
@@ -142,19 +149,30 @@ class NcclGroup final : public Group {
  private:
   struct Communicator {
     ncclComm_t comm = nullptr;
-    std::uint64_t number = 0;  // among the live ones of the process
+    std::uint64_t number = 0;          // among the live ones of the process
+    std::unique_ptr<NcclTrack> track;  // none: whoever observes the group notes its collectives
   };
 
   template <class Call>
-  void run(Stream& stream, const char* what, const Call& call) {
-    trireme::check(stream.native() != nullptr, "the {} group works on streams of a GPU", name());
+  void run(Stream& stream, CollectiveKind kind, std::size_t bytes, const Call& call) {
+    void* native = stream.native();
+    trireme::check(native != nullptr, "the {} group works on streams of a GPU", name());
     const auto hit = by_stream_.find(stream.id());
-    const ncclComm_t comm = hit == by_stream_.end() ? connect(stream) : hit->second;
-    check_nccl(call(comm, static_cast<cudaStream_t>(stream.native())), what, comm);
+    const Communicator& c = order_[hit == by_stream_.end() ? connect(stream) : hit->second];
+    if (c.track) {
+      c.track->begin(native, {.group = short_name(name()),
+                              .first = first_,
+                              .size = size(),
+                              .number = ++collectives_,
+                              .bytes = bytes,
+                              .kind = kind});
+    }
+    check_nccl(call(c.comm, static_cast<cudaStream_t>(native)), trireme::name(kind), c.comm);
+    if (c.track) c.track->end(native);
   }
 
   /// A communicator for this stream. All ranks come here at the same call of theirs.
-  ncclComm_t connect(const Stream& stream) {
+  std::size_t connect(const Stream& stream) {
     const Connecting noted(*host_, order_.size() + 1);
     check_cuda(cudaSetDevice(device_), "cudaSetDevice");
     ncclUniqueId id{};
@@ -175,12 +193,14 @@ class NcclGroup final : public Group {
     if (channels_ > 0) config.maxCTAs = channels_;
     Communicator made;
     check_nccl(ncclCommInitRankConfig(&made.comm, size(), id, rank(), &config), "the start", nullptr);
-    made.number = live_communicators().add(
-        {.error = [comm = made.comm, group = std::string(name())] { return error_of(comm, group); },
-         .abort = [comm = made.comm] { ncclCommAbort(comm); }});
-    order_.push_back(made);
-    by_stream_[stream.id()] = made.comm;
-    return made.comm;
+    if (nccl_tracks_work()) made.track = std::make_unique<NcclTrack>();
+    LiveCommunicators::Communicator live{
+        .error = [comm = made.comm, group = std::string(name())] { return error_of(comm, group); },
+        .abort = [comm = made.comm] { ncclCommAbort(comm); }};
+    if (made.track) live.moment = [track = made.track.get()] { return track->moment(); };
+    made.number = live_communicators().add(std::move(live));
+    order_.push_back(std::move(made));
+    return by_stream_[stream.id()] = order_.size() - 1;
   }
 
   /// What NCCL's own threads have met.
@@ -192,7 +212,7 @@ class NcclGroup final : public Group {
     return fmt::format("NCCL failed in the {} group: {}", group, explained(state, comm));
   }
 
-  void check_nccl(ncclResult_t code, const char* what, ncclComm_t comm,
+  void check_nccl(ncclResult_t code, std::string_view what, ncclComm_t comm,
                   std::source_location where = std::source_location::current()) const {
     if (code == ncclSuccess) return;
     throw Error(fmt::format("NCCL: {} of the {} group ({} ranks, this is {}): {}", what, name(), size(), rank(),
@@ -204,19 +224,22 @@ class NcclGroup final : public Group {
   }
 
   std::unique_ptr<Group> host_;
+  const int first_;
+  std::uint64_t collectives_ = 0;
   int device_ = 0;
-  int channels_ = 0;                               // 0: as NCCL thinks best
-  std::map<std::uint64_t, ncclComm_t> by_stream_;  // by the stream's id
-  std::vector<Communicator> order_;                // in which they were made
+  int channels_ = 0;                                // 0: as NCCL thinks best
+  std::map<std::uint64_t, std::size_t> by_stream_;  // by the stream's id
+  std::vector<Communicator> order_;                 // in which they were made
 };
 
 }  // namespace
 
-std::unique_ptr<Group> make_nccl_group(std::unique_ptr<Group> host, const NcclOptions& options) {
+std::unique_ptr<Group> make_nccl_group(std::unique_ptr<Group> host, const NcclOptions& options, int first) {
   // Communicators on several streams of one GPU may wait for each other's multiprocessors unless their kernels are
   // launched in the same order on all ranks; NCCL keeps to the order of the calls, which is that, when told so.
   setenv("NCCL_LAUNCH_ORDER_IMPLICIT", "1", 0);
-  return std::make_unique<NcclGroup>(std::move(host), options);
+  auto group = std::make_unique<NcclGroup>(std::move(host), options, first);
+  return std::make_unique<ObservedGroup>(std::move(group), process_status(), first, !nccl_tracks_work());
 }
 
 }  // namespace trireme

@@ -30,9 +30,10 @@ ObservedGroup::ObservedGroup(Group& inner, StatusBoard& board, int first)
       short_name_(short_name(inner.name())),
       first_(first) {}
 
-ObservedGroup::ObservedGroup(std::unique_ptr<Group> inner, StatusBoard& board, int first)
+ObservedGroup::ObservedGroup(std::unique_ptr<Group> inner, StatusBoard& board, int first, bool notes)
     : ObservedGroup(*inner, board, first) {
   owned_ = std::move(inner);
+  notes_ = notes;
 }
 
 Collective ObservedGroup::collective(CollectiveKind kind, std::uint64_t number, std::size_t bytes) const {
@@ -55,7 +56,7 @@ template <class Call>
 void ObservedGroup::in_stream(Stream& stream, CollectiveKind kind, std::size_t payload, std::size_t ring,
                               const Call& call) {
   count(kind, payload, ring);
-  if (ranks_ == 1) return call();  // waits for nobody
+  if (ranks_ == 1 || !notes_) return call();  // waits for nobody, or tells of it elsewhere
   const auto noted = collective(kind, ++stream_calls_, payload);
   stream.call([&board = board_, noted] { board.begin(noted); });
   call();

@@ -23,7 +23,8 @@ class ObservedGroup final : public Group {
  public:
   /// `inner` is borrowed; `first`: its lowest rank in the world.
   ObservedGroup(Group& inner, StatusBoard& board, int first = 0);
-  ObservedGroup(std::unique_ptr<Group> inner, StatusBoard& board, int first = 0);
+  /// `notes` false: of collectives on tensors `inner` tells the watchdog itself; here they are only counted.
+  ObservedGroup(std::unique_ptr<Group> inner, StatusBoard& board, int first = 0, bool notes = true);
 
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
@@ -64,6 +65,7 @@ class ObservedGroup final : public Group {
   const std::size_t ranks_;
   const std::array<char, 16> short_name_;
   const int first_;
+  bool notes_ = true;
   std::atomic<std::uint64_t> stream_calls_{0};
   std::atomic<std::uint64_t> host_calls_{0};
   std::array<Counters, kCollectiveKinds> counters_;

@@ -60,7 +60,8 @@ class BoardReader {
   explicit BoardReader(const StatusBoard& board) : board_(board) {}
 
   RankLine read(double now) {
-    const auto seen = board_.snapshot();
+    auto seen = board_.snapshot();
+    add_devices(seen);
     if (seen.changes != changes_) changed_at_ = now;
     if (seen.host_changes != host_changes_) host_changed_at_ = now;
     changes_ = seen.changes;
@@ -85,7 +86,29 @@ class BoardReader {
   }
 
  private:
+  /// What devices tell of themselves, as if it were on the board.
+  void add_devices(StatusBoard::Snapshot& seen) {
+    constexpr std::uint64_t kOfDevices = std::uint64_t{1} << 63U;
+    const Collective on_board = seen.last_ended;
+    const bool newer = on_board.number != on_board_.number || on_board.group != on_board_.group;
+    on_board_ = on_board;
+    if (newer) last_ = on_board;
+    std::map<std::uint64_t, std::uint64_t> ended;
+    for (const auto& [number, moment] : live_communicators().moments()) {
+      seen.changes += moment.begun + moment.ended;
+      if (moment.running) {
+        seen.running.push_back({.id = kOfDevices | number << 32U | moment.begun, .collective = *moment.running});
+      }
+      if (moment.last && ended_[number] != moment.ended) last_ = *moment.last;
+      ended[number] = moment.ended;
+    }
+    ended_ = std::move(ended);
+    seen.last_ended = last_;
+  }
+
   const StatusBoard& board_;
+  Collective on_board_, last_;                    // the last that ended there, and anywhere
+  std::map<std::uint64_t, std::uint64_t> ended_;  // how far communicators were
   std::uint64_t changes_ = 0, host_changes_ = 0;
   double changed_at_ = 0, host_changed_at_ = 0;
   std::map<std::uint64_t, double> since_;  // of running collectives

@@ -2,8 +2,8 @@
 // A program whose ranks meet again and again until one of them does what it is told to, for the test of the watchdog:
 // hang_program WHAT RANK SECONDS; WHAT: nothing, sleep (after an hour), stop (SIGSTOP), die (SIGKILL), data (waits for
 // data for ever), slow (is slow, but shows that it lives), other (calls another collective), end (stops when the others
-// have come to the end), library (one of its communicators fails by itself), throw, stream or worker (an exception in
-// the thread of that name).
+// have come to the end), device (stops while the others wait in a collective of a device's own), library (one of its
+// communicators fails by itself), throw, stream or worker (an exception in the thread of that name).
 #include <unistd.h>
 
 #include <atomic>
@@ -45,12 +45,30 @@ void make_trouble(const std::string& what, World& world, Stream& stream, double 
   }
   if (what == "other") world.group().barrier();
   if (what == "library") {
-    live_communicators().add({.error = [] { return "the link of this rank is gone"; }, .abort = [] {}});
+    live_communicators().add(
+        {.error = [] { return "the link of this rank is gone"; }, .abort = [] {}, .moment = nullptr});
     sleep_ms(3'600'000);
   }
   if (what == "throw") fail("the disk of this rank is gone");
   if (what == "stream") stream.call([] { fail("the device of this rank is gone"); });
   if (what == "worker") std::async(std::launch::async, [] { fail("the loader of this rank is gone"); }).get();
+}
+
+/// A collective that no thread of the host notes, which one rank never comes to.
+void wait_on_device(World& world, int culprit) {
+  sleep_ms(500);
+  if (world.rank() == culprit) raise(SIGSTOP);
+  const auto moment = [size = world.size()] {
+    const Collective running{.group = short_name("shard"),
+                             .first = 0,
+                             .size = size,
+                             .number = 7,
+                             .bytes = 4096,
+                             .kind = CollectiveKind::all_gather};
+    return LiveCommunicators::Moment{.begun = 7, .ended = 6, .running = running, .last = {}};
+  };
+  live_communicators().add({.error = [] { return ""; }, .abort = [] {}, .moment = moment});
+  sleep_ms(3'600'000);
 }
 
 void body(World& world, const std::string& what, int culprit, double seconds) {
@@ -60,6 +78,7 @@ void body(World& world, const std::string& what, int culprit, double seconds) {
   const Tensor tensor{.data = &value, .dtype = Dtype::i32, .shape = {1}};
   process_status().enter(Phase::training);
   for (int round = 1; round <= kRounds; ++round) {
+    if (round == kRoundOfTrouble && what == "device") wait_on_device(world, culprit);
     if (round == kRoundOfTrouble && world.rank() == culprit) make_trouble(what, world, stream, seconds);
     world.group().all_reduce(stream, tensor, Reduction::max);
     stream.synchronize();

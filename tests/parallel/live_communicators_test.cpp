@@ -26,6 +26,21 @@ TEST(LiveCommunicators, TellTheFirstErrorOfThoseThatLive) {
   EXPECT_EQ(all.first_error(), "");
 }
 
+TEST(LiveCommunicators, TellHowFarTheyAre) {
+  LiveCommunicators all;
+  all.add({.error = [] { return ""; }, .abort = [] {}});
+  LiveCommunicators::Moment moment{.begun = 3, .ended = 2, .running = Collective{.number = 3}, .last = {}};
+  const auto device = all.add({.error = [] { return ""; }, .abort = [] {}, .moment = [&] { return moment; }});
+  auto moments = all.moments();
+  ASSERT_EQ(moments.size(), 1U) << "one has none";
+  EXPECT_EQ(moments.at(device).begun, 3U);
+  EXPECT_EQ(moments.at(device).running->number, 3U);
+  moment.ended = 3;
+  EXPECT_EQ(all.moments().at(device).ended, 3U);
+  EXPECT_TRUE(all.remove(device));
+  EXPECT_TRUE(all.moments().empty());
+}
+
 TEST(LiveCommunicators, AreAbortedOnce) {
   LiveCommunicators all;
   std::atomic<int> aborted{0};

@@ -95,6 +95,16 @@ TEST(Watchdog, NamesARankThatStopsAtTheEnd) {
   EXPECT_EQ(occurrences(outcome.output, "the others wait in barrier #1 of the end group"), 1U) << outcome.output;
 }
 
+TEST(Watchdog, KnowsOfCollectivesThatADeviceTellsOf) {
+  const auto outcome = run("device", 2);
+  expect_verdict(outcome, "rank 2 on ");
+  EXPECT_EQ(occurrences(outcome.output, "; the others wait in all_gather #7 of the shard group\n"), 1U)
+      << outcome.output;
+  EXPECT_EQ(
+      occurrences(outcome.output, ", in all_gather #7 of the shard group (3 ranks from rank 0), 4096 bytes, for "), 2U)
+      << outcome.output;
+}
+
 TEST(Watchdog, TellsWhatALibraryHasMet) {
   const auto outcome = run("library", 1);
   EXPECT_EQ(outcome.code, 1) << outcome.output;
