@@ -91,7 +91,7 @@ TEST_F(CudaDeviceTest, TooMuchMemoryIsRefusedWithWhatIsFree) {
 }
 
 TEST_F(CudaDeviceTest, ADeviceThatIsNotThereIsRefused) {
-  EXPECT_THROW(make_cuda_device({.index = cuda_device_count()}), Error);
+  EXPECT_THROW(make_cuda_device({.index = cuda_device_count(), .cache = {}}), Error);
   EXPECT_THROW(make_cuda_ops(*make_cpu_device({})), Error);
 }
 
