@@ -58,6 +58,15 @@ void train_fields(FieldVisitor& v, TrainerConfig& c) {
   v.field("seed", seed, "of initial parameters and of the order of samples", kNotNegative);
   c.seed = static_cast<std::uint64_t>(seed);
   v.field("head_rows", c.head_rows, "rows whose logits exist at a time", kAtLeastOne);
+  v.group("skip", "updates that are not made: those whose loss or gradient norm is not finite, or a spike", [&] {
+    v.field("budget", c.skip.budget, "updates that a run may skip; one more ends it", kNotNegative);
+    v.field("loss_factor", c.skip.loss_factor, "of its running mean: a larger loss is a spike; 0: none is",
+            kNotNegative);
+    v.field("norm_factor", c.skip.norm_factor, "of its running mean: a larger gradient norm is a spike; 0: none is",
+            kNotNegative);
+    v.field("window", c.skip.window, "updates that the means look back on; before as many, nothing is a spike",
+            kAtLeastOne);
+  });
 }
 
 }  // namespace
@@ -385,6 +394,7 @@ RunConfig decisive(const RunConfig& config) {
   copy.train.micro_batch = defaults.train.micro_batch;
   copy.train.recompute = defaults.train.recompute;
   copy.train.head_rows = defaults.train.head_rows;
+  copy.train.skip.budget = defaults.train.skip.budget;
   return copy;
 }
 

@@ -170,6 +170,10 @@ class TrainingRun {
   /// With `leaving`, what cannot be saved now never will be: an error. Otherwise training goes on without.
   void save(bool leaving) {
     tell(trainer_.flush());
+    if (skipping_ && !leaving) {
+      note(fmt::format("step {}: no checkpoint, as this step was skipped", trainer_.state().step));
+      return;
+    }
     const PhaseScope scope(process_status(), Phase::checkpoint);
     const auto began = std::chrono::steady_clock::now();
     const auto result = checkpoints_.save(trainer_.state());
@@ -196,14 +200,27 @@ class TrainingRun {
   void tell(const std::optional<StepMetrics>& metrics) {
     if (!metrics) return;
     stop_ = stop_ || metrics->stop;
-    // A gradient that is not finite has spoilt the parameters already: they must not be saved.
-    check(std::isfinite(metrics->loss) && std::isfinite(metrics->grad_norm),
-          "step {} has loss {} and gradient norm {}: the run has diverged; lower optimizer.lr or go back to a "
-          "checkpoint before it",
-          metrics->step, metrics->loss, metrics->grad_norm);
-    if (world_.rank() != 0) return;
-    metrics_->write(*metrics);
-    progress_.update(*metrics);
+    skipping_ = metrics->skipped;
+    if (world_.rank() == 0) {
+      metrics_->write(*metrics);
+      progress_.update(*metrics);
+    }
+    if (skipping_) tell_skipped(*metrics);
+  }
+
+  /// All ranks have come to the same verdict: they warn, or end, together.
+  void tell_skipped(const StepMetrics& metrics) {
+    const auto budget = config_.train.skip.budget;
+    const auto what =
+        fmt::format("step {} has loss {:.4g} and gradient norm {:.4g}", metrics.step, metrics.loss, metrics.grad_norm);
+    check(metrics.skips <= budget,
+          "{}, and {} updates were skipped for such a reason before, as many as train.skip.budget allows: the run has "
+          "diverged; lower optimizer.lr, or go back with --resume STEP to a checkpoint of before the trouble, in {}",
+          what, metrics.skips - 1, checkpoint_folder(config_));
+    note(
+        fmt::format("warning: {}: this update is SKIPPED on all ranks, the parameters stay as they were; {} of the {} "
+                    "that train.skip.budget allows",
+                    what, metrics.skips, budget));
   }
 
   /// For people; ranks may have different reasons, this is the first one's.
@@ -260,6 +277,7 @@ class TrainingRun {
   const TimeLimit limit_{config_.run.max_seconds, std::getenv("SLURM_JOB_END_TIME")};
   double save_seconds_ = 0;   // the last checkpoint took
   bool stop_ = false;         // all ranks know that some rank was asked to
+  bool skipping_ = false;     // the last update that was told was skipped
   bool unvalidated_ = false;  // a validation was broken off
 };
 

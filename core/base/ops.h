@@ -207,7 +207,17 @@ struct GradientScale {
   Tensor count;         // [1] f32: targets that were scored
   float expected = 1.0F;
   float clip = 0.0F;  // 0: no clipping
+  /// With it, an update is judged, and one that is not to be made gets the scale kSkippedUpdate.
+  struct Guard {
+    Tensor loss_sum = {};  // [1] f32: over the targets
+    Tensor state = {};  // [4] f32, read and written: means of loss and norm, updates in them; whether this is skipped
+    float loss_factor = 0.0F;  // times its mean is too much; 0: whatever is finite is right
+    float norm_factor = 0.0F;
+    float window = 1.0F;  // updates that the means look back on; nothing is judged by means over fewer
+  } guard = {};
 };
+/// The scale with which AdamW leaves everything as it is, bit for bit. Others are never negative.
+inline constexpr float kSkippedUpdate = -1.0F;
 /// AdamW (Loshchilov and Hutter 2019) on a flat range, bias-corrected with step counted from 1.
 struct AdamW {
   Tensor master;    // [n] f32
@@ -215,7 +225,7 @@ struct AdamW {
   Tensor second;    // [n] f32: second moment
   Tensor gradient;  // [n] f32
   Tensor copy;      // [n] bf16, optional: the compute copy, rounded to nearest
-  Tensor scale;     // [1] f32: multiplies the gradient
+  Tensor scale;     // [1] f32: multiplies the gradient; kSkippedUpdate: nothing is written
   float lr = 0.0F;
   float beta1 = 0.9F;
   float beta2 = 0.95F;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <map>
 #include <set>
@@ -82,6 +83,39 @@ Json to_json(const ManifestTensor& tensor) {
           {"shape", dims(tensor.shape)},
           {"digests", std::move(digests)},
           {"chunks", std::move(chunks)}};
+}
+
+// Floats as the numbers of their bits: a manifest holds whole numbers alone.
+Json to_json(const TrainState& train) {
+  return {{"step", train.step},
+          {"position", train.position},
+          {"tokens", train.tokens},
+          {"skipped", train.skipped},
+          {"means",
+           {{"loss_bits", std::bit_cast<std::uint32_t>(train.means.loss)},
+            {"norm_bits", std::bit_cast<std::uint32_t>(train.means.norm)},
+            {"updates", train.means.updates}}}};
+}
+
+RunningMeans read_means(const Json& json, const std::string& where) {
+  check_json_keys(json, {"loss_bits", "norm_bits", "updates"}, where);
+  const auto value = [&](const char* key) {
+    const auto bits = json_size(json, key, where);
+    check(bits <= 0xffffffffU, "{}: train.means.{} = {} is not a number of 32 bits", where, key, bits);
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+  };
+  return {value("loss_bits"), value("norm_bits"), static_cast<std::int64_t>(json_size(json, "updates", where))};
+}
+
+TrainState read_train(const Json& json, const std::string& where) {
+  check_json_keys(json, {"step", "position", "tokens", "skipped", "means"}, where);
+  TrainState train{.step = static_cast<std::int64_t>(json_size(json, "step", where)),
+                   .position = static_cast<std::int64_t>(json_size(json, "position", where)),
+                   .tokens = static_cast<std::int64_t>(json_size(json, "tokens", where))};
+  // Checkpoints from before updates could be skipped have neither.
+  if (json.contains("skipped")) train.skipped = static_cast<std::int64_t>(json_size(json, "skipped", where));
+  if (json.contains("means")) train.means = read_means(json_object(json, "means", where), where);
+  return train;
 }
 
 ManifestFile read_file_entry(const Json& json, const Manifest& manifest, const std::string& where) {
@@ -206,18 +240,16 @@ std::string manifest_text(const Manifest& manifest) {
   }
   Json tensors = Json::array();
   for (const ManifestTensor& tensor : manifest.tensors) tensors.push_back(to_json(tensor));
-  Json body = {
-      {"format", kFormat},
-      {"version", kVersion},
-      {"run", manifest.run},
-      {"attempt", manifest.attempt},
-      {"parent_step", manifest.parent_step},
-      {"world", manifest.world},
-      {"config", manifest.config_hash},
-      {"train",
-       {{"step", manifest.train.step}, {"position", manifest.train.position}, {"tokens", manifest.train.tokens}}},
-      {"files", std::move(files)},
-      {"tensors", std::move(tensors)}};
+  Json body = {{"format", kFormat},
+               {"version", kVersion},
+               {"run", manifest.run},
+               {"attempt", manifest.attempt},
+               {"parent_step", manifest.parent_step},
+               {"world", manifest.world},
+               {"config", manifest.config_hash},
+               {"train", to_json(manifest.train)},
+               {"files", std::move(files)},
+               {"tensors", std::move(tensors)}};
   const std::string checksum = hex(xxh3_128(to_text(body)));
   return to_text({{"manifest", std::move(body)}, {"xxh3_128", checksum}});
 }
@@ -244,11 +276,7 @@ Manifest parse_manifest(std::string_view text, const std::string& where, Manifes
   manifest.world = static_cast<std::int64_t>(json_size(body, "world", where));
   check(manifest.world >= 1 && manifest.world <= 1000000, "{}: world = {}", where, manifest.world);
   manifest.config_hash = json_text(body, "config", where);
-  const Json& train = json_object(body, "train", where);
-  check_json_keys(train, {"step", "position", "tokens"}, where);
-  manifest.train = {.step = static_cast<std::int64_t>(json_size(train, "step", where)),
-                    .position = static_cast<std::int64_t>(json_size(train, "position", where)),
-                    .tokens = static_cast<std::int64_t>(json_size(train, "tokens", where))};
+  manifest.train = read_train(json_object(body, "train", where), where);
   std::set<std::string> names;
   for (const Json& file : json_array(body, "files", where)) {
     manifest.files.push_back(read_file_entry(file, manifest, where));

@@ -135,6 +135,7 @@ LossCurve read_loss_curve(const std::string& metrics_path) {
     begin = end + 1;
     const bool validation = line.contains("validation_loss");
     const auto loss = line.find(validation ? "validation_loss" : "loss");
+    if (line.contains("skipped") && loss != line.end() && loss->is_null()) continue;  // not a number
     check(loss != line.end() && loss->is_number(), "{}: neither a step nor a validation", where);
     (validation ? curve.validation : curve.training).push_back({json_int(line, "step", where), loss->get<double>()});
   }

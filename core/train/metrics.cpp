@@ -43,6 +43,7 @@ std::string to_json_line(const StepMetrics& m) {
   line["lr"] = m.lr;
   line["tokens"] = m.tokens;
   line["token_hash"] = fmt::format("{:016x}", m.token_hash);  // as text: many readers hold numbers as doubles
+  if (m.skipped) line["skipped"] = m.skips;
   line["tokens_per_second"] = m.tokens_per_second;
   line["mfu"] = m.mfu;
   line["seconds"] = {{"data", m.seconds.data},

@@ -17,6 +17,8 @@ struct StepMetrics {
   std::int64_t tokens = 0;       // so far
   std::uint64_t token_hash = 0;  // of the update's samples, independent of how ranks share them
   bool stop = false;             // some rank was asked to stop (not in the line)
+  bool skipped = false;          // the update was not made: masters and moments are as before
+  std::int64_t skips = 0;        // of the run so far, this one included (in the line of a skipped update)
   double tokens_per_second = 0.0;
   double mfu = 0.0;  // fraction of the peak of all ranks, causal convention
   struct Seconds {

@@ -8,6 +8,8 @@
 #include "core/base/params.h"
 #include "core/base/plan.h"
 #include "core/train/schedule.h"
+#include "core/train/train_state.h"
+#include "core/train/trainer_config.h"
 
 namespace trireme {
 
@@ -25,7 +27,9 @@ struct OptimizerConfig {
 /// One update of every parameter from the gradients that the store has reduced.
 class Optimizer {
  public:
-  Optimizer(const OptimizerConfig& config, std::int64_t steps) : config_(config), steps_(steps) {}
+  /// An update of `steps`; what it must not be, `skip` says.
+  Optimizer(const OptimizerConfig& config, std::int64_t steps, const SkipConfig& skip)
+      : config_(config), steps_(steps), skip_(skip) {}
 
   /// Declares its scalars.
   void plan(Plan& plan);
@@ -38,19 +42,31 @@ class Optimizer {
     Stream& stream;
     const Plan& plan;
     ParamStore& store;
+    Tensor loss_sum;                // [1] f32, over all ranks
     Tensor target_count;            // [1] f32, over all ranks
     float expected_targets = 1.0F;  // the count that the gradients were divided by
     std::int64_t step = 0;          // from 0
   };
   /// Afterwards, in stream order, the store's next acquire() gives the updated parameters.
   void update(const Update& u) const;
-  /// [1] f32: the gradient's norm before clipping, in the last update.
-  Tensor gradient_norm(const Plan& plan) const { return plan[norm_]; }
+  /// What the device knows of the last update once it is made; copied from verdict().
+  struct Verdict {
+    float norm = 0.0F;  // of the gradient, before clipping
+    float loss_mean = 0.0F, norm_mean = 0.0F, updates = 0.0F;
+    float skipped = 0.0F;  // 1: masters, moments and copies are as before
+
+    RunningMeans means() const { return {loss_mean, norm_mean, static_cast<std::int64_t>(updates)}; }
+  };
+  /// [5] f32: a Verdict.
+  Tensor verdict(const Plan& plan) const { return plan[verdict_]; }
+  /// The means that the next update is judged by; waits for the stream.
+  void set_means(Device& device, Stream& stream, const Plan& plan, const RunningMeans& means) const;
 
  private:
   OptimizerConfig config_;
   std::int64_t steps_;
-  Slot norm_squared_, norm_, scale_;
+  SkipConfig skip_;
+  Slot norm_squared_, scale_, verdict_;
 };
 
 }  // namespace trireme

@@ -2,7 +2,9 @@
 #include "core/train/trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -26,7 +28,8 @@ constexpr std::array<Phase, 4> kPhaseAfter{Phase::forward_backward, Phase::reduc
 
 // The layout of what comes back from an update.
 struct Told {
-  float loss_sum, targets, norm;
+  float loss_sum, targets;
+  Optimizer::Verdict verdict;
   std::int32_t words[kWords];
 };
 
@@ -42,7 +45,7 @@ Trainer::Trainer(const Parts& parts)
     : parts_(parts),
       config_(parts.config),
       model_(parts.architecture, parts.config.head_rows),
-      optimizer_(parts.optimizer, parts.config.steps),
+      optimizer_(parts.optimizer, parts.config.steps, parts.config.skip),
       plan_(saving_of(parts.config.recompute)),
       uploaded_(parts.device.make_event()) {
   const std::int64_t per_pass = parts_.data.size() * config_.micro_batch;
@@ -128,6 +131,7 @@ std::optional<StepMetrics> Trainer::step(bool stop) {
                      .stream = parts_.stream,
                      .plan = plan_,
                      .store = parts_.store,
+                     .loss_sum = totals.rows(0, 1),
                      .target_count = totals.rows(1, 1),
                      .expected_targets = static_cast<float>(config_.global_batch * config_.sequence),
                      .step = state_.step});
@@ -135,7 +139,7 @@ std::optional<StepMetrics> Trainer::step(bool stop) {
 
   auto* told = static_cast<Told*>(record.out.data());
   parts_.device.copy(parts_.stream, &told->loss_sum, totals.data, totals.bytes());
-  parts_.device.copy(parts_.stream, &told->norm, optimizer_.gradient_norm(plan_).data, sizeof(float));
+  parts_.device.copy(parts_.stream, &told->verdict, optimizer_.verdict(plan_).data, sizeof told->verdict);
   parts_.device.copy(parts_.stream, told->words, plan_[words_].data, plan_[words_].bytes());
   parts_.stream.record(*record.done);
   record.pending = true;
@@ -214,8 +218,14 @@ std::optional<StepMetrics> Trainer::tell(Record& record) {
   Told told;
   std::memcpy(&told, record.out.data(), sizeof told);
   StepMetrics m = record.known;
-  m.loss = static_cast<double>(told.loss_sum) / static_cast<double>(told.targets);
-  m.grad_norm = static_cast<double>(told.norm);
+  // Devices differ in the sign of what is no number; the run's files do not.
+  const auto without_sign = [](double v) { return std::isnan(v) ? std::numeric_limits<double>::quiet_NaN() : v; };
+  m.loss = without_sign(static_cast<double>(told.loss_sum) / static_cast<double>(told.targets));
+  m.grad_norm = without_sign(static_cast<double>(told.verdict.norm));
+  m.skipped = told.verdict.skipped != 0.0F;
+  state_.skipped += m.skipped ? 1 : 0;
+  state_.means = told.verdict.means();
+  m.skips = state_.skipped;
   m.token_hash = 0;
   for (int i = 0; i < kLimbs; ++i) m.token_hash += static_cast<std::uint64_t>(told.words[i]) << (16 * i);
   m.stop = told.words[kLimbs] != 0;
@@ -240,6 +250,7 @@ void Trainer::resume(const TrainState& state) {
   parts_.stream.synchronize();
   for (Record& record : records_) record.pending = false;
   state_ = state;
+  optimizer_.set_means(parts_.device, parts_.stream, plan_, state.means);
 }
 
 std::optional<double> Trainer::evaluate(BatchSource& source, std::int64_t samples, const std::function<bool()>& stop) {

@@ -52,6 +52,7 @@ class Trainer {
   /// batch; when it holds on some rank, all leave, without a result.
   std::optional<double> evaluate(BatchSource& source, std::int64_t samples, const std::function<bool()>& stop = {});
 
+  /// How far the run is; skipped updates and means are those of the last update that was told.
   const TrainState& state() const { return state_; }
   /// Goes on from a checkpoint whose masters and moments are in the store; clears what was not told.
   void resume(const TrainState& state);

@@ -11,6 +11,15 @@ namespace trireme {
 /// Which activations are kept for backward: all of them, or only the residual stream between blocks.
 enum class Recompute { none, full };
 
+/// Config `train.skip.*`. An update is skipped, on all ranks alike, when its loss or its gradient norm (before
+/// clipping) is not finite, or larger than a factor times its running mean.
+struct SkipConfig {
+  std::int64_t budget = 20;   // updates that a run may skip: one more ends it
+  double loss_factor = 2.0;   // 0: not judged by a mean
+  double norm_factor = 10.0;  // 0: not judged by a mean
+  std::int64_t window = 100;  // updates that the means look back on; before as many, nothing is judged by them
+};
+
 struct TrainerConfig {
   std::int64_t steps = 1000;              // train.steps: updates in the whole run
   std::int64_t sequence = 1024;           // train.sequence: T, tokens per sample
@@ -20,6 +29,7 @@ struct TrainerConfig {
   std::int64_t head_rows = 512;           // train.head_rows: rows whose logits exist at a time
   Dtype precision = Dtype::f32;           // precision: compute dtype, fp32 or bf16; masters and moments are fp32
   Recompute recompute = Recompute::none;  // recompute
+  SkipConfig skip = {};                   // train.skip
   bool document_mask = false;             // data.document_mask: attention stays within a document
 };
 

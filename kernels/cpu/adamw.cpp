@@ -18,6 +18,7 @@ void adamw(const AdamW& op, int threads) {
   const double correction1 = 1.0 - __builtin_pow(static_cast<double>(op.beta1), step);
   const double correction2 = 1.0 - __builtin_pow(static_cast<double>(op.beta2), step);
   const float scale = data_of<float>(op.scale)[0];
+  if (scale == kSkippedUpdate) return;
   const float beta1 = op.beta1;
   const float beta2 = op.beta2;
   const float rest1 = 1.0F - beta1;

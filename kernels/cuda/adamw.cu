@@ -26,6 +26,7 @@ __global__ void update(const Update op) {
   const std::int64_t at = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * N;
   if (at >= op.count) return;
   const float scale = *op.scale;
+  if (scale == kSkippedUpdate) return;
   float master[N];
   float m[N];
   float v[N];

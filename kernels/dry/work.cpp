@@ -140,7 +140,9 @@ Work work_of(const SquaredNorm& op) {
 }
 
 Work work_of(const GradientScale& op) {
-  return elementwise("gradient_scale", 8.0, bytes({op.scale, op.norm, op.norm_squared, op.count}));
+  return elementwise(
+      "gradient_scale", op.guard.state ? 18.0 : 8.0,
+      bytes({op.scale, op.norm, op.norm_squared, op.count, op.guard.loss_sum}) + 2.0 * bytes({op.guard.state}));
 }
 
 Work work_of(const AdamW& op) {

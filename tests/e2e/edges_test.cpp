@@ -39,8 +39,8 @@ TEST_F(Edges, AFinishedRunWithoutItsMetricsHasNoLossToTell) {
 }
 
 TEST_F(Edges, ARunThatDivergesEndsOnceAndLeavesNoCheckpoint) {
-  const auto outcome =
-      ranks(3, train_command("diverged", {"--set", "optimizer.lr=1e30", "--set", "checkpoint.every=1"}));
+  const auto outcome = ranks(3, train_command("diverged", {"--set", "optimizer.lr=1e30", "--set", "checkpoint.every=1",
+                                                           "--set", "train.skip.budget=0"}));
   EXPECT_EQ(outcome.code, 1) << outcome.err;
   EXPECT_EQ(count(outcome.err, "the run has diverged"), 1U) << outcome.err;
   // The step that spoilt the parameters could not know it; the one that found out saves nothing.

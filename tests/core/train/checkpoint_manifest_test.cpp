@@ -20,7 +20,8 @@ Manifest example() {
   m.attempt = 2;
   m.world = 2;
   m.config_hash = "0123";
-  m.train = {.step = 5, .position = 40, .tokens = 4000};
+  m.train = {
+      .step = 5, .position = 40, .tokens = 4000, .skipped = 2, .means = {.loss = 3.1F, .norm = 1e-30F, .updates = 3}};
   m.files = {{"shard-00000-of-00002.h5", kCheckpointBlock + 100, {1, 2}}, {"shard-00001-of-00002.h5", 5000, {3}}};
   ManifestTensor matrix{.name = "w", .shape = {4, 6}, .digests = {}, .chunks = {}};
   matrix.digests[0] = {0x1234, 0xfedcba9876543210U};
@@ -33,6 +34,14 @@ Manifest example() {
   return m;
 }
 
+/// A manifest that says something else and has the right checksum for it.
+std::string signed_after(const std::function<void(Json&)>& change) {
+  Json body = parse_json(manifest_text(example()), "m")["manifest"];
+  change(body);
+  const std::string checksum = hex(xxh3_128(to_text(body)));
+  return to_text({{"manifest", std::move(body)}, {"xxh3_128", checksum}});
+}
+
 TEST(CheckpointManifest, ReadsWhatItWrote) {
   const std::string text = manifest_text(example());
   const Manifest m = parse_manifest(text, "m");
@@ -41,6 +50,15 @@ TEST(CheckpointManifest, ReadsWhatItWrote) {
   EXPECT_EQ(m.tensors[0].digests[0], example().tensors[0].digests[0]);
   EXPECT_EQ(m.tensors[0].chunks[2].offsets, example().tensors[0].chunks[2].offsets);
   EXPECT_EQ(m.tensors[0].chunks[2].box.origin, example().tensors[0].chunks[2].box.origin);
+}
+
+TEST(CheckpointManifest, OneFromBeforeUpdatesCouldBeSkippedHasSkippedNone) {
+  const Manifest m = parse_manifest(signed_after([](Json& body) {
+                                      body["train"].erase("skipped");
+                                      body["train"].erase("means");
+                                    }),
+                                    "m");
+  EXPECT_EQ(m.train, (TrainState{.step = 5, .position = 40, .tokens = 4000}));
 }
 
 TEST(CheckpointManifest, NoFlippedBitAndNoCutGoesUnnoticed) {
@@ -54,14 +72,6 @@ TEST(CheckpointManifest, NoFlippedBitAndNoCutGoesUnnoticed) {
     EXPECT_THROW(parse_manifest(std::string_view(text).substr(0, at), "m"), Error) << "cut at " << at;
   }
   EXPECT_THROW(parse_manifest(text + "\n", "m"), Error);
-}
-
-/// A manifest that says something else and has the right checksum for it.
-std::string signed_after(const std::function<void(Json&)>& change) {
-  Json body = parse_json(manifest_text(example()), "m")["manifest"];
-  change(body);
-  const std::string checksum = hex(xxh3_128(to_text(body)));
-  return to_text({{"manifest", std::move(body)}, {"xxh3_128", checksum}});
 }
 
 TEST(CheckpointManifest, RefusesWhatCannotBe) {
@@ -78,6 +88,9 @@ TEST(CheckpointManifest, RefusesWhatCannotBe) {
       {[](Json& m) { m["world"] = 0; }, "world = 0"},
       {[](Json& m) { m["train"]["step"] = -1; }, "step"},
       {[](Json& m) { m["train"]["step"] = 1.0; }, "step"},
+      {[](Json& m) { m["train"]["skipped"] = -1; }, "skipped"},
+      {[](Json& m) { m["train"]["means"]["norm_bits"] = 1LL << 32; }, "not a number of 32 bits"},
+      {[](Json& m) { m["train"]["means"].erase("updates"); }, "updates"},
       {[](Json& m) { m["files"][0]["name"] = "../../etc/passwd"; }, "cannot be called"},
       {[](Json& m) { m["files"][0]["name"] = "shard-00002-of-00002.h5"; }, "cannot be called"},
       {[](Json& m) { m["files"][0]["name"] = "shard-00000-of-00002.h5/../x"; }, "cannot be called"},

@@ -42,7 +42,8 @@ with tempfile.TemporaryDirectory() as root:
     folder = os.path.join(root, "step-00000002")
     whole = json.load(open(os.path.join(folder, "MANIFEST.json")))
     manifest = whole["manifest"]
-    assert manifest["train"] == {"position": 16, "step": 2, "tokens": 1600}
+    means = {"loss_bits": 0, "norm_bits": 0, "updates": 0}
+    assert manifest["train"] == {"means": means, "position": 16, "skipped": 0, "step": 2, "tokens": 1600}
     assert manifest["run"] == json.load(open(os.path.join(root, "RUN.json")))["run"]
     raw = {}
     for entry in manifest["files"]:

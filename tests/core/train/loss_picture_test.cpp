@@ -28,6 +28,15 @@ TEST(LossPicture, ReadsStepsAndValidations) {
   EXPECT_THROW(read("nonsense\n"), Error);
 }
 
+TEST(LossPicture, LeavesOutASkippedStepWhoseLossIsNoNumber) {
+  const auto curve = read(
+      "{\"step\": 1, \"loss\": 4.5}\n{\"step\": 2, \"loss\": null, \"skipped\": 1}\n"
+      "{\"step\": 3, \"loss\": 9.5, \"skipped\": 2}\n");
+  ASSERT_EQ(curve.training.size(), 2U);
+  EXPECT_EQ(curve.training[1].step, 3);
+  EXPECT_THROW(read("{\"step\": 1, \"loss\": null}\n"), Error);
+}
+
 TEST(LossPicture, PutsPointsWhereTheyBelong) {
   LossCurve curve;
   curve.training = {{1, 8.0}, {50, 4.0}, {100, 2.0}};

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "core/base/error.h"
@@ -63,6 +64,17 @@ TEST_F(MetricsLogTest, LinesCarryExactNumbers) {
   EXPECT_TRUE(json.contains("tokens_per_second"));
   EXPECT_TRUE(json.contains("mfu"));
   EXPECT_EQ(json["seconds"]["data"], 0.25);
+  EXPECT_FALSE(json.contains("skipped"));
+}
+
+TEST_F(MetricsLogTest, ASkippedStepSaysHowManyThereWere) {
+  StepMetrics m = metrics(7);
+  m.loss = m.grad_norm = std::numeric_limits<double>::quiet_NaN();
+  m.skipped = true;
+  m.skips = 3;
+  const auto json = nlohmann::json::parse(to_json_line(m));
+  EXPECT_TRUE(json["loss"].is_null() && json["grad_norm"].is_null());
+  EXPECT_EQ(json["skipped"], 3);
 }
 
 TEST_F(MetricsLogTest, ResumedRunHasTheLinesOfAnUninterruptedOne) {

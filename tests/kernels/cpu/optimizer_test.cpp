@@ -70,6 +70,100 @@ TEST(GradientScale, IsTheFormula) {
   EXPECT_EQ(norm, 0.0);
 }
 
+// What GradientScale is told of an update: sums over 4 targets, of which it is told 4 were expected.
+struct Told {
+  double loss, norm;
+};
+
+// A guard whose means look back on three updates, and what it says.
+class Guarded {
+ public:
+  explicit Guarded(float loss_factor, float norm_factor) : loss_factor_(loss_factor), norm_factor_(norm_factor) {}
+
+  /// Whether the update was skipped; its scale is then nothing that could be taken for a scale.
+  bool skips(const Told& told) {
+    Values sum = {4.0 * told.loss}, squared = {told.norm * told.norm}, count = {4.0};
+    const Held ts = machine_.put(Dtype::f32, {1}, sum), tq = machine_.put(Dtype::f32, {1}, squared);
+    const Held tc = machine_.put(Dtype::f32, {1}, count);
+    machine_.run(GradientScale{.scale = scale_.tensor,
+                               .norm = norm_.tensor,
+                               .norm_squared = tq.tensor,
+                               .count = tc.tensor,
+                               .expected = 4.0F,
+                               .guard = {.loss_sum = ts.tensor,
+                                         .state = state_.tensor,
+                                         .loss_factor = loss_factor_,
+                                         .norm_factor = norm_factor_,
+                                         .window = 3.0F}});
+    const bool skipped = get(state_.tensor)[3] == 1.0;
+    EXPECT_EQ(get(scale_.tensor)[0], skipped ? static_cast<double>(kSkippedUpdate) : 1.0);
+    return skipped;
+  }
+  void expect_means(double loss, double norm, double updates) {
+    const Values state = get(state_.tensor);
+    EXPECT_NEAR(state[0], loss, 8 * roundoff(Dtype::f32) * loss);
+    EXPECT_NEAR(state[1], norm, 8 * roundoff(Dtype::f32) * norm);
+    EXPECT_EQ(state[2], updates);
+  }
+
+ private:
+  float loss_factor_, norm_factor_;
+  Machine machine_;
+  Held scale_ = machine_.make(Dtype::f32, {1}), norm_ = machine_.make(Dtype::f32, {1});
+  Held state_ = machine_.make(Dtype::f32, {4});
+};
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+TEST(GradientScale, SkipsWhatIsNotFinite) {
+  Guarded guard(0.0F, 0.0F);
+  EXPECT_TRUE(guard.skips({kNan, 1.0}));  // also in the first update
+  EXPECT_FALSE(guard.skips({2.0, 1.0}));
+  for (const Told told : {Told{kNan, 1.0}, {kInfinity, 1.0}, {-kInfinity, 1.0}, {2.0, kNan}, {2.0, kInfinity}}) {
+    EXPECT_TRUE(guard.skips(told)) << told.loss << " " << told.norm;
+  }
+  guard.expect_means(2.0, 1.0, 1.0);
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(guard.skips({2.0 + 1e6 * i, 1.0 + 1e6 * i}));  // without factors
+}
+
+TEST(GradientScale, SkipsASpikeOverTheMeansOfTheUpdatesBefore) {
+  Guarded guard(2.0F, 5.0F);
+  // The first three are judged by nothing: 5 is more than twice 1.
+  EXPECT_FALSE(guard.skips({1.0, 1.0}));
+  EXPECT_FALSE(guard.skips({5.0, 11.0}));
+  EXPECT_FALSE(guard.skips({3.0, 6.0}));
+  guard.expect_means(3.0, 6.0, 3.0);
+  EXPECT_TRUE(guard.skips({6.1, 6.0}));
+  EXPECT_TRUE(guard.skips({3.0, 30.1}));
+  guard.expect_means(3.0, 6.0, 3.0);  // of those that were made
+  EXPECT_FALSE(guard.skips({5.9, 29.9}));
+  guard.expect_means(3.0 + 2.9 / 3.0, 6.0 + 23.9 / 3.0, 3.0);
+}
+
+TEST(AdamW, ASkippedUpdateLeavesEveryBit) {
+  for (const std::int64_t n : {1, 33, 20000}) {
+    const auto count = static_cast<std::size_t>(n);
+    Machine machine({.threads = 2, .inline_streams = true});
+    Values start = normal(count, 1), first = normal(count, 2), second = normal(count, 3), rounded = normal(count, 4);
+    Values spoilt(count, kNan), skipped = {static_cast<double>(kSkippedUpdate)};
+    const Held master = machine.put(Dtype::f32, {n}, start), copy = machine.put(Dtype::bf16, {n}, rounded);
+    const Held m = machine.put(Dtype::f32, {n}, first), v = machine.put(Dtype::f32, {n}, second);
+    const Held gradient = machine.put(Dtype::f32, {n}, spoilt), scale = machine.put(Dtype::f32, {1}, skipped);
+    const auto all = [&] { return bits(master.tensor) + bits(m.tensor) + bits(v.tensor) + bits(copy.tensor); };
+    const std::string before = all();
+    machine.run(AdamW{.master = master.tensor,
+                      .first = m.tensor,
+                      .second = v.tensor,
+                      .gradient = gradient.tensor,
+                      .copy = copy.tensor,
+                      .scale = scale.tensor,
+                      .lr = 0.1F,
+                      .weight_decay = 0.1F});
+    EXPECT_EQ(all(), before);
+  }
+}
+
 TEST(AdamW, FollowsTheFormulaForTenSteps) {
   for (const std::int64_t n : {1, 33, 20001}) {
     const auto count = static_cast<std::size_t>(n);

@@ -136,6 +136,13 @@ TEST(Work, OfLossesAndSums) {
   expect(work_of(SquaredNorm{.out = f32({1}), .x = row}), 20, 40 + 8);
   expect(work_of(GradientScale{.scale = f32({1}), .norm = f32({1}), .norm_squared = f32({1}), .count = f32({1})}), 8,
          16);
+  // The guard reads a sum, and reads and writes four numbers.
+  expect(work_of(GradientScale{.scale = f32({1}),
+                               .norm = f32({1}),
+                               .norm_squared = f32({1}),
+                               .count = f32({1}),
+                               .guard = {.loss_sum = f32({1}), .state = f32({4})}}),
+         18, 16 + 4 + 32);
 }
 
 TEST(Work, OfTheOptimizer) {
