@@ -30,6 +30,10 @@ std::unique_ptr<DryDevice> make_dry_device(const Machine& machine);
 /// Operations on a dry device, which outlives them.
 std::unique_ptr<Ops> make_dry_ops(Device& device);
 
+/// Bytes that could be allocated now: of a GPU's memory; of the host's, within what its control groups leave to this
+/// process, and with all other processes of the node; of a dry device's, beside what its machine reserves.
+std::int64_t available_bytes(const Device& device);
+
 /// How a matrix product's algorithm is chosen: the first that the library proposes, or the fastest when tried once.
 enum class ProductChoice { heuristic, measured };
 
@@ -47,6 +51,8 @@ struct CudaOptions {
 int cuda_device_count();
 /// The PCI address of one of them, "0000:1b:00.0", by which processes know that they mean the same one.
 std::string cuda_device_address(int index);
+/// Free memory of a CUDA device.
+std::int64_t cuda_available_bytes(const Device& device);
 /// One GPU. Throws Error(usage) where there is none of this index, and in a build without CUDA.
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options);
 /// Operations on a CUDA device (cuBLASLt, cuDNN and own kernels). The device outlives them.

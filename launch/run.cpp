@@ -169,8 +169,8 @@ int rank_threads(std::span<const RankHome> homes, int rank, int cores) {
   return std::max(1, cores / static_cast<int>(sharing));
 }
 
-Engine::Engine(World& world, const Architecture& architecture, const Config& config)
-    : device(make_device(world, config)),
+Engine::Engine(World& world, const Architecture& architecture, const Config& config, std::unique_ptr<Device> ready)
+    : device(ready != nullptr ? std::move(ready) : make_device(world, config)),
       ops(make_ops(*device)),
       stream(device->make_stream("compute")),
       mesh(connect_mesh(world, config.mesh, copies_of(architecture, config.mesh), *device, config.nccl)),

@@ -35,7 +35,8 @@ struct Engine {
     std::int64_t threads = 0;  // of each rank; 0: as rank_threads() says
     bool inline_streams = false;
   };
-  Engine(World& world, const Architecture& architecture, const Config& config);
+  /// On the device that is `ready`, or without one on what make_device() gives.
+  Engine(World& world, const Architecture& architecture, const Config& config, std::unique_ptr<Device> ready = nullptr);
   /// The first rank of the mesh on a machine and in a world that need not exist: everything is dry.
   Engine(const Machine& machine, const Architecture& architecture, const Config& config);
 

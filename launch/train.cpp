@@ -24,6 +24,7 @@
 #include "core/train/progress.h"
 #include "core/train/trainer.h"
 #include "launch/commands.h"
+#include "launch/memory_check.h"
 #include "launch/run.h"
 #include "launch/time_limit.h"
 
@@ -43,12 +44,12 @@ struct TrainOptions {
 /// One training run on this rank, from its first step here to its last.
 class TrainingRun {
  public:
-  TrainingRun(World& world, const RunConfig& config, const TrainOptions& options)
+  TrainingRun(World& world, const RunConfig& config, const TrainOptions& options, std::unique_ptr<Device> device)
       : world_(world),
         config_(config),
         options_(options),
         watchdog_(make_watchdog(world, process_status(), config.watchdog.seconds)),
-        engine_(world, config.model.architecture, engine_config(config)),
+        engine_(world, config.model.architecture, engine_config(config), std::move(device)),
         samples_(make_loader(*engine_.device, loader_config(config, Split::train))),
         trainer_({.architecture = config_.model.architecture,
                   .config = config_.train,
@@ -373,12 +374,14 @@ int train_command(std::span<const std::string> arguments) {
   listen_for_stop();
   return run_in_world([&](World& world) {
     const auto config = shared_run_config(world, options.config, options.sets, found);
+    auto device = make_device(world, engine_config(config));
+    check_memory(world, config, *device);
     std::unique_ptr<FolderLock> lock;  // of rank 0, until the run ends
     on_rank_zero(world, [&] {
       lock = claim_run_folder(config);
       if (!lock->warning().empty()) fmt::print(stderr, "trireme: warning: {}\n", lock->warning());
     });
-    TrainingRun run(world, config, options);
+    TrainingRun run(world, config, options, std::move(device));
     const auto code = run.run();
     if (world.rank() == 0 && options.json) fmt::print("{}\n", run.summary().dump());
     return static_cast<int>(code);

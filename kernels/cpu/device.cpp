@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "kernels/cpu/available_memory.h"
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/cpu/stream.h"
@@ -24,18 +25,6 @@ namespace {
 constexpr std::size_t kAlignment = 256;
 constexpr std::size_t kHugePage = std::size_t{1} << 21U;
 constexpr std::int64_t kBlock = std::int64_t{1} << 20U;  // bytes a thread copies or zeroes at a time
-
-/// Bytes that the system could hand out, or the largest number where it does not say.
-std::size_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string key;
-  std::size_t kilobytes = 0;
-  while (in >> key >> kilobytes) {
-    if (key == "MemAvailable:") return kilobytes * 1024;
-    in.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-  }
-  return std::numeric_limits<std::size_t>::max();
-}
 
 std::string processor_name() {
   std::ifstream in("/proc/cpuinfo");

@@ -118,6 +118,14 @@ std::string cuda_device_address(int index) {
   return address.data();
 }
 
+std::int64_t cuda_available_bytes(const Device& device) {
+  cuda::check(cudaSetDevice(static_cast<const cuda::CudaDevice&>(device).options().index), "cannot use the device");
+  std::size_t available = 0;
+  std::size_t total = 0;
+  cuda::check(cudaMemGetInfo(&available, &total), "cannot ask for free memory");
+  return static_cast<std::int64_t>(available);
+}
+
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {
   return std::make_unique<cuda::CudaDevice>(options);
 }

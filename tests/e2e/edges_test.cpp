@@ -47,6 +47,21 @@ TEST_F(Edges, ARunThatDivergesEndsOnceAndLeavesNoCheckpoint) {
   EXPECT_FALSE(std::filesystem::exists(checkpoint_of(path("diverged"), 3)));
 }
 
+TEST_F(Edges, ARunThatCannotFitIsRefusedBeforeItTakesMemory) {
+  for (const int n : {1, 2}) {
+    const auto outcome = ranks(
+        n, {"train", std::string(TRIREME_SOURCE_DIR) + "/configs/train/tiny_gpt2.yaml", "--set", "data.shards=[shards]",
+            "--set", "model.preset=gpt3_175b", "--set", "device=cpu", "--set", "run.dir=giant"});
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_EQ(count(outcome.err, "a rank of this run takes "), 1U) << outcome.err;
+    for (const char* part : {"are free in the host's memory", "nothing was started", "a rank takes at least",
+                             "recompute=full", "trireme plan CONFIG --world"}) {
+      EXPECT_TRUE(has(outcome.err, part)) << part << " in " << outcome.err;
+    }
+    EXPECT_FALSE(std::filesystem::exists(path("giant")));
+  }
+}
+
 TEST_F(Edges, ASecondJobOnARunFolderIsRefusedAndTheFirstGoesOn) {
   const auto words = train_command("shared", {"--set", "train.steps=100000", "--set", "checkpoint.every=100000"});
   Process first(trireme(2, words), folder());
