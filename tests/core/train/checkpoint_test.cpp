@@ -156,8 +156,8 @@ TEST(Checkpoint, WeightsAloneAreFoundFromTheRunFolder) {
 TEST(CheckpointResume, StartsFromTheBeginningOnlyWhereNothingWas) {
   const TemporaryDirectory folder;
   EXPECT_FALSE(load(folder / "c").state);
-  expect_error([&] { load(folder / "c", ResumePolicy::parse("strict")); }, {"no checkpoint in"});
-  expect_error([&] { load(folder / "c", ResumePolicy::parse("5")); }, {"no checkpoint in"});
+  expect_error([&] { load(folder / "c", ResumePolicy::parse("strict")); }, {"no checkpoint in"}, ExitCode::usage);
+  expect_error([&] { load(folder / "c", ResumePolicy::parse("5")); }, {"no checkpoint in"}, ExitCode::usage);
   save_steps(folder / "c", {1});
   flip_bit(shard(folder / "c", "00000001"), 5000);
   expect_error([&] { load(folder / "c"); }, {"nothing in", "loads", "quarantine", "--resume never"});
@@ -168,7 +168,7 @@ TEST(CheckpointResume, StartsFromTheBeginningOnlyWhereNothingWas) {
 TEST(CheckpointResume, TakesAStepAndLeavesTheAbandonedFutureAside) {
   const TemporaryDirectory folder;
   save_steps(folder / "c", {1, 2, 3});
-  expect_error([&] { load(folder / "c", ResumePolicy::parse("7")); }, {"no step 7", "3, 2, 1"});
+  expect_error([&] { load(folder / "c", ResumePolicy::parse("7")); }, {"no step 7", "3, 2, 1"}, ExitCode::usage);
   const Loaded loaded = load(folder / "c", ResumePolicy::parse("2"));
   EXPECT_EQ(loaded.state->step, 2);
   ASSERT_EQ(loaded.notes.size(), 1U);
