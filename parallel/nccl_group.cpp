@@ -196,11 +196,18 @@ class NcclGroup final : public Group {
     if (nccl_tracks_work()) made.track = std::make_unique<NcclTrack>();
     LiveCommunicators::Communicator live{
         .error = [comm = made.comm, group = std::string(name())] { return error_of(comm, group); },
-        .abort = [comm = made.comm] { ncclCommAbort(comm); }};
+        .abort = [comm = made.comm, device = device_] { abort(comm, device); }};
     if (made.track) live.moment = [track = made.track.get()] { return track->moment(); };
     made.number = live_communicators().add(std::move(live));
     order_.push_back(std::move(made));
     return by_stream_[stream.id()] = order_.size() - 1;
+  }
+
+  /// On whatever thread; after an error of the device itself nothing runs there, and NCCL must not touch it.
+  static void abort(ncclComm_t comm, int device) {
+    if (cudaSetDevice(device) != cudaSuccess) return;
+    const cudaError_t state = cudaStreamQuery(nullptr);
+    if (state == cudaSuccess || state == cudaErrorNotReady) ncclCommAbort(comm);
   }
 
   /// What NCCL's own threads have met.
