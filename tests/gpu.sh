@@ -21,6 +21,7 @@ fi
 # Open MPI: as root in a container, ranks that share cores.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
+export GTEST_COLOR=no
 export NCCL_NVLS_ENABLE=0  # tests leave the links' multicast alone, which is the whole host's
 export TRIREME_TEST_SOURCES=$PWD TRIREME_TEST_BINARY=$PWD/bin/trireme TRIREME_TEST_MPIEXEC=mpirun
 gpus=64  # where nobody can be asked, the tests look for themselves
@@ -45,7 +46,7 @@ while IFS=$'\t' read -r name ranks environment program arguments; do
     echo "passed  $name  $((SECONDS - started)) s  $(grep -E '^\[  (PASSED|SKIPPED)' "/tmp/$name.log" | tr '\n' ' ')"
   else
     echo "FAILED  $name  $((SECONDS - started)) s"
-    grep -E '^\[  FAILED|Failure|^  |error' "/tmp/$name.log" | head -n 25
+    grep -E '^\[  FAILED|Failure|^  |^rank |error' "/tmp/$name.log" | head -n 25
     tail -n 3 "/tmp/$name.log"
     failed+=("$name")
   fi
