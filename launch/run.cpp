@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "core/model/model.h"
+#include "core/model/vocabulary.h"
 #include "kernels/kernels.h"
 #include "launch/command.h"
 
@@ -230,7 +231,9 @@ std::string padding_note(const Architecture& a, std::int64_t tensor) {
     if (size % tensor == 0) return;
     parts.push_back(fmt::format("{} {} padded to {}", what, size, (size + tensor - 1) / tensor * tensor));
   };
-  pads("vocabulary", a.vocabulary);
+  if (const auto each = local_size(vocabulary_section(a), tensor); each * tensor != a.vocabulary) {
+    parts.push_back(fmt::format("vocabulary {} padded to {}", a.vocabulary, each * tensor));
+  }
   pads("feed-forward width", a.feed_forward);
   return parts.empty() ? "" : fmt::format("mesh.tensor = {}: {}", tensor, fmt::join(parts, "; "));
 }

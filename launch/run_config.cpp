@@ -57,7 +57,7 @@ void train_fields(FieldVisitor& v, TrainerConfig& c) {
   auto seed = static_cast<std::int64_t>(c.seed);
   v.field("seed", seed, "of initial parameters and of the order of samples", kNotNegative);
   c.seed = static_cast<std::uint64_t>(seed);
-  v.field("head_rows", c.head_rows, "rows whose logits exist at a time", kAtLeastOne);
+  v.count_or_auto("head_rows", c.head_rows, "rows whose logits exist at a time; auto: as suits the device");
   v.group("skip", "updates that are not made: those whose loss or gradient norm is not finite, or a spike", [&] {
     v.field("budget", c.skip.budget, "updates that a run may skip; one more ends it", kNotNegative);
     v.field("loss_factor", c.skip.loss_factor, "of its running mean: a larger loss is a spike; 0: none is",

@@ -108,6 +108,9 @@ class Device {
   virtual std::size_t allocated_bytes(MemoryKind kind) const = 0;
   /// Dense peak in FLOP/s of matrix products in this dtype: MFU is measured against it.
   virtual double peak_flops(Dtype dtype) const = 0;
+  /// Rows of a matrix product from which on the traffic of its matrix of weights hardly counts: what work that is cut
+  /// into chunks should have in each.
+  virtual std::int64_t many_rows() const { return 512; }
 
  private:
   friend class Buffer;

@@ -57,12 +57,15 @@ std::int64_t local_size(const Section& section, std::int64_t ranks) {
   const std::int64_t unit = dealt_unit(section, ranks);
   const std::int64_t holders = ranks / copies_of(section, ranks);
   const std::int64_t units = section.size / unit;
-  return (units + holders - 1) / holders * unit;
+  const std::int64_t size = (units + holders - 1) / holders * unit;
+  return (size + section.multiple - 1) / section.multiple * section.multiple;
 }
 
 LocalParam local_param(const ParamSpec& spec, std::int64_t rank, std::int64_t ranks) {
   LocalParam local{.shape = spec.shape, .dim = std::max(spec.cut.dim, 0), .pieces = {}};
-  if (spec.cut.dim < 0 || ranks == 1) {
+  const bool padded = std::ranges::any_of(
+      spec.cut.sections, [&](const Section& section) { return local_size(section, ranks) != section.size; });
+  if (spec.cut.dim < 0 || (ranks == 1 && !padded)) {
     local.pieces.push_back(
         {.count = spec.shape[local.dim], .held = ranks == 1 ? Held::alone : Held::by_all, .first = rank == 0});
     return local;

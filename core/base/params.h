@@ -34,6 +34,8 @@ struct Section {
   /// Where units are fewer than ranks, neighbours hold the same one (`copied`), or split it in multiples of `grain`.
   std::int64_t grain = 1;
   bool copied = false;
+  /// What each rank holds is padded to a multiple of this; for units of 1.
+  std::int64_t multiple = 1;
 };
 
 /// Where the tensor axis cuts a parameter: along dim `dim`; none: every rank of the axis holds it whole. Each rank gets

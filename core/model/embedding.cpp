@@ -2,6 +2,7 @@
 #include "core/model/embedding.h"
 
 #include "core/model/initial_std.h"
+#include "core/model/vocabulary.h"
 
 namespace trireme {
 
@@ -11,7 +12,7 @@ void EmbeddingLayer::params(ParamTable& table) {
                                .shape = {a_.vocabulary, a_.width},
                                .init = normal,
                                .decay = true,
-                               .cut = {.dim = 0, .sections = {}}});
+                               .cut = {.dim = 0, .sections = {vocabulary_section(a_)}}});
   if (!learned_positions()) return;
   positions_ = table.add(block_, {.name = "embedding.positions.weight",
                                   .shape = {a_.context, a_.width},
@@ -26,7 +27,7 @@ void EmbeddingLayer::plan(Plan& plan, const PassShape& shape) {
 }
 
 std::int64_t EmbeddingLayer::first_row(const Pass& pass) const {
-  return local_size({.size = a_.vocabulary}, pass.tensor_axis.size()) * pass.tensor_axis.rank();
+  return local_size(vocabulary_section(a_), pass.tensor_axis.size()) * pass.tensor_axis.rank();
 }
 
 void EmbeddingLayer::forward(const Pass& pass, const Weights& weights, const Tensor& y) const {

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/model/initial_std.h"
+#include "core/model/vocabulary.h"
 
 namespace trireme {
 namespace {
@@ -31,7 +32,7 @@ void Head::params(ParamTable& table, ParamId tied) {
                                          .shape = {a_.vocabulary, a_.width},
                                          .init = {.kind = Init::Kind::normal, .std = kInitialStd},
                                          .decay = true,
-                                         .cut = {.dim = 0, .sections = {}}});
+                                         .cut = {.dim = 0, .sections = {vocabulary_section(a_)}}});
 }
 
 void Head::plan(Plan& plan, const PassShape& shape) {
@@ -41,13 +42,13 @@ void Head::plan(Plan& plan, const PassShape& shape) {
   const bool fp32 = shape.dtype == Dtype::f32 || plan.saving() == Saving::none;
   // Two bf16 rows are the memory of one fp32 row, which evaluation between steps needs.
   const std::int64_t rows = std::max(std::min(chunk_rows_, shape.rows()), std::int64_t{fp32 ? 1 : 2});
-  const std::int64_t columns = local_size({.size = a_.vocabulary}, shape.tensor);
+  const std::int64_t columns = local_size(vocabulary_section(a_), shape.tensor);
   logits_ = plan.scratch("head.logits", fp32 ? Dtype::f32 : shape.dtype, {rows, columns});
   if (shape.tensor > 1) parts_ = plan.scratch("head.parts", Dtype::f32, {shape.tensor, rows, 4});
 }
 
 Head::Columns Head::columns(const Pass& pass) const {
-  const std::int64_t size = local_size({.size = a_.vocabulary}, pass.tensor_axis.size());
+  const std::int64_t size = local_size(vocabulary_section(a_), pass.tensor_axis.size());
   const std::int64_t first = size * pass.tensor_axis.rank();
   return {.first = first, .real = std::clamp<std::int64_t>(a_.vocabulary - first, 0, size)};
 }
@@ -156,7 +157,7 @@ void Head::logits(const Pass& pass, const Tensors& weights, const Tensor& x, std
         pass.tensor_axis.size());
   pass.ops.run(pass.stream, Linear{.y = out,
                                    .x = normed(pass, weights.own, x).rows(first_row, out.shape[0]),
-                                   .weight = weights.matrix[matrix_],
+                                   .weight = weights.matrix[matrix_].rows(0, out.shape[1]),
                                    .bias = {},
                                    .residual = {}});
 }

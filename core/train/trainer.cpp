@@ -44,7 +44,7 @@ struct Added {
 Trainer::Trainer(const Parts& parts)
     : parts_(parts),
       config_(parts.config),
-      model_(parts.architecture, parts.config.head_rows),
+      model_(parts.architecture, config_.head_rows > 0 ? config_.head_rows : parts.device.many_rows()),
       optimizer_(parts.optimizer, parts.config.steps, parts.config.skip),
       plan_(saving_of(parts.config.recompute)),
       uploaded_(parts.device.make_event()) {

@@ -26,7 +26,7 @@ struct TrainerConfig {
   std::int64_t global_batch = 8;          // train.global_batch: samples per update, over all ranks
   std::int64_t micro_batch = 1;           // train.micro_batch: B, samples per forward pass of one rank
   std::uint64_t seed = 1;                 // train.seed: initial parameters (and, by the data's own purpose, the order)
-  std::int64_t head_rows = 512;           // train.head_rows: rows whose logits exist at a time
+  std::int64_t head_rows = 0;             // train.head_rows: rows whose logits exist at a time; 0: as suits the device
   Dtype precision = Dtype::f32;           // precision: compute dtype, fp32 or bf16; masters and moments are fp32
   Recompute recompute = Recompute::none;  // recompute
   SkipConfig skip = {};                   // train.skip

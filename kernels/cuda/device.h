@@ -28,6 +28,7 @@ class CudaDevice : public Device {
   std::size_t allocated_bytes(MemoryKind kind) const override { return held(kind).load(std::memory_order_relaxed); }
   /// By the data sheet of the GPU's generation; Error for one that the table does not know.
   double peak_flops(Dtype dtype) const override;
+  std::int64_t many_rows() const override { return kAcceleratorRows; }
 
   const CudaOptions& options() const { return options_; }
   /// The GPU's, with its number of multiprocessors: a part of one is another machine.

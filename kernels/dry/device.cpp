@@ -86,6 +86,11 @@ void DryDevice::zero(Stream& stream, void* data, std::size_t bytes) {
   operate(stream, "zero", 0.0, static_cast<double>(bytes), 0.0, false);
 }
 
+std::int64_t DryDevice::many_rows() const {
+  constexpr double kAccelerates = 50e12;
+  return machine_.bf16_flops_per_second > kAccelerates ? kAcceleratorRows : Device::many_rows();
+}
+
 double DryDevice::peak_flops(Dtype dtype) const {
   return dtype == Dtype::bf16 ? machine_.bf16_flops_per_second : machine_.fp32_flops_per_second;
 }

@@ -32,6 +32,7 @@ class DryDevice : public Device {
   std::int64_t allocations() const override { return allocations_; }
   std::size_t allocated_bytes(MemoryKind kind) const override { return memory_of(kind).bytes; }
   double peak_flops(Dtype dtype) const override;
+  std::int64_t many_rows() const override;
 
   const Machine& machine() const { return machine_; }
   /// The most bytes that were held at one time.

@@ -40,6 +40,9 @@ struct Machine {
   } reached{};
 };
 
+/// Device::many_rows() of accelerators: their arithmetic is several hundred times as fast as their memory.
+inline constexpr std::int64_t kAcceleratorRows = 8192;
+
 /// The accelerators that the table holds: "h100", "h200", ...
 std::span<const std::string_view> machine_names();
 /// One of the table, or "cpu": this host, its peak of matrix products and its memory bandwidth measured now with

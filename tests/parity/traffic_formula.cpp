@@ -57,7 +57,7 @@ FlatBlock flat(const std::vector<Parameter>& parameters, int64_t shards) {
 /// What one rank of the tensor axis has of each matrix's cut side.
 struct LocalSizes {
   LocalSizes(const Architecture& a, int64_t t)
-      : vocabulary(ceil_div(a.vocabulary, t)),
+      : vocabulary(round_up(ceil_div(a.vocabulary, t), a.vocabulary >= 1024 ? 64 : 1)),
         queries(a.kv_heads >= t ? ceil_div(a.kv_heads, t) * (a.heads / a.kv_heads) * a.head_size
                                 : a.heads * a.head_size / t),
         keys(std::max<int64_t>(ceil_div(a.kv_heads, t), 1) * a.head_size),
@@ -201,7 +201,8 @@ class Formula {
     add("tensor", CollectiveKind::all_gather, gathers, gathers * stream);
     add("tensor", CollectiveKind::reduce_scatter, scatters, scatters * stream);
     // Two bf16 rows at least, for evaluation reads them as one in fp32.
-    const int64_t chunk = std::clamp<int64_t>(c_.train.head_rows, element_ == 2 ? 2 : 1, std::max<int64_t>(rows, 2));
+    const int64_t asked = c_.train.head_rows > 0 ? c_.train.head_rows : 8192;  // what a GPU takes by itself
+    const int64_t chunk = std::clamp<int64_t>(asked, element_ == 2 ? 2 : 1, std::max<int64_t>(rows, 2));
     add("tensor", CollectiveKind::all_gather, ceil_div(rows, chunk), rows * c_.mesh.tensor * 4 * kF32);
   }
 
