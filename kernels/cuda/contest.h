@@ -15,9 +15,9 @@ struct Winner {
   double seconds;
 };
 
-/// Runs the `count` alternatives in turns, several times after one that does not count, and returns the one with the
-/// least median. enqueue(i) says whether the i-th could be enqueued; nothing is returned when none could. Waits for the
-/// stream.
+/// Runs the `count` alternatives in turns until a few are left, then each of these for tens of milliseconds on end, in
+/// turns, on a chip under load. Another one than the first is returned only where it was faster by 2 % in every round.
+/// enqueue(i) says whether the i-th could be enqueued; nothing is returned when none could. Waits for the stream.
 std::optional<Winner> fastest_of(CudaStream& stream, std::size_t count,
                                  const std::function<bool(std::size_t)>& enqueue);
 

@@ -17,7 +17,7 @@
 namespace trireme::cuda {
 namespace {
 
-constexpr std::string_view kHeader = "trireme products 1";
+constexpr std::string_view kHeader = "trireme products 2";
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 20U;
 constexpr std::size_t kMostChoices = 4096;
 constexpr std::size_t kLongestName = 96;

@@ -49,7 +49,7 @@ TEST_F(ProductChoicesTest, TheNextProcessFindsWhatOneHasKept) {
   EXPECT_FALSE(first.find(kName));
   EXPECT_EQ(first.keep(kName, kOne, 12e-6, any), kOne);
   EXPECT_EQ(open().find(kName), kOne);
-  EXPECT_EQ(text(), std::string("trireme products 1\n") + kName + " 66.4.8.1.0.0.2.0.3 12000\n");
+  EXPECT_EQ(text(), std::string("trireme products 2\n") + kName + " 66.4.8.1.0.0.2.0.3 12000\n");
 }
 
 TEST_F(ProductChoicesTest, TheFirstChoiceIsEveryones) {
@@ -77,18 +77,18 @@ TEST_F(ProductChoicesTest, MalformedLinesAreAsIfTheyWereNotThere) {
        {"", "a,1", "b,2 1.2.3.4.5.6.7.8 5", "b,2 1.2.3.4.5.6.7.8.9.10 5", "b,2 1.2.3.4.5.6.7.8.-9 5",
         "b,2 1.2.3.4.5.6.7.8.4294967296 5", "b,2 1.2.3.4.5.6.7.8.9", "b,2 1.2.3.4.5.6.7.8.9 5 6",
         "B,2 1.2.3.4.5.6.7.8.9 5", " 1.2.3.4.5.6.7.8.9 5", "b,2  1.2.3.4.5.6.7.8.9 5", "b,2 1.2.3.4.5.6.7.8.9x 5"}) {
-    write("trireme products 1\n" + bad + "\n" + good);
+    write("trireme products 2\n" + bad + "\n" + good);
     EXPECT_FALSE(open().find("b,2")) << bad;
     EXPECT_EQ(open().find("a,1"), (AlgorithmSettings{1, 2, 3, 4, 5, 6, 7, 8, 9})) << bad;
   }
   write("trireme products 2\n" + good);
   EXPECT_FALSE(open().find("a,1"));
-  write("trireme products 1\n" + std::string(97, 'a') + " 1.2.3.4.5.6.7.8.9 5");
+  write("trireme products 2\n" + std::string(97, 'a') + " 1.2.3.4.5.6.7.8.9 5");
   EXPECT_FALSE(open().find(std::string(97, 'a')));
 }
 
 TEST_F(ProductChoicesTest, AFileThatIsTooLongIsAsIfEmptyAndReplaced) {
-  write("trireme products 1\na,1 1.2.3.4.5.6.7.8.9 5\n" + std::string(std::size_t{1} << 20U, 'x'));
+  write("trireme products 2\na,1 1.2.3.4.5.6.7.8.9 5\n" + std::string(std::size_t{1} << 20U, 'x'));
   auto choices = open();
   EXPECT_FALSE(choices.find("a,1"));
   EXPECT_EQ(choices.keep(kName, kOne, 1e-6, any), kOne);
@@ -96,7 +96,7 @@ TEST_F(ProductChoicesTest, AFileThatIsTooLongIsAsIfEmptyAndReplaced) {
 }
 
 TEST_F(ProductChoicesTest, AFullFileKeepsNoMore) {
-  std::string lines = "trireme products 1\n";
+  std::string lines = "trireme products 2\n";
   for (int i = 0; i < 4096; ++i) lines += "p" + std::to_string(i) + " 1.2.3.4.5.6.7.8.9 5\n";
   write(lines);
   auto choices = open();
