@@ -86,6 +86,21 @@ struct Word<2> {
   using Type = unsigned short;
 };
 
+/// N elements as they lie in memory, of at most 16 bytes.
+template <int N, class T>
+using Packed = typename Word<N* static_cast<int>(sizeof(T))>::Type;
+template <int N, class T>
+__device__ inline Packed<N, T> packed(const T* from) {
+  return *reinterpret_cast<const Packed<N, T>*>(from);
+}
+template <int N, class T>
+__device__ inline void unpack(float (&to)[N], const Packed<N, T>& word) {
+  T raw[N];
+  memcpy(raw, &word, sizeof word);
+#pragma unroll
+  for (int i = 0; i < N; ++i) to[i] = to_float(raw[i]);
+}
+
 /// N elements in one access (two where they are more than 16 bytes).
 template <int N, class T>
 __device__ inline void load(float (&to)[N], const T* from) {
@@ -96,11 +111,7 @@ __device__ inline void load(float (&to)[N], const T* from) {
     load<N / 2>(half, from + N / 2);
     for (int i = 0; i < N / 2; ++i) to[N / 2 + i] = half[i];
   } else {
-    const auto word = *reinterpret_cast<const typename Word<N * sizeof(T)>::Type*>(from);
-    T raw[N];
-    memcpy(raw, &word, sizeof word);
-#pragma unroll
-    for (int i = 0; i < N; ++i) to[i] = to_float(raw[i]);
+    unpack<N, T>(to, packed<N>(from));
   }
 }
 template <int N, class T>

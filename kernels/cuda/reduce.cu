@@ -59,39 +59,16 @@ void add_terms(CudaStream& stream, const Tensor& out, const Tensor& x, const Ter
   check_launch("a sum");
 }
 
-constexpr int kColumnThreads = 32;
-constexpr int kRowThreads = 8;
-
-/// Each block sums its rows of 32 N columns; parts [gridDim.y, columns].
+/// The elements themselves.
 template <int N, class T>
-__global__ void column_parts(float* parts, const T* x, std::int64_t rows, std::int64_t columns,
-                             std::int64_t per_block) {
-  __shared__ float shared[kRowThreads][kColumnThreads * N];
-  const std::int64_t column = (static_cast<std::int64_t>(blockIdx.x) * kColumnThreads + threadIdx.x) * N;
-  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.y) * per_block;
-  const std::int64_t end = min(rows, begin + per_block);
-  float sum[N] = {};
-  if (column < columns) {
-#pragma unroll 4
-    for (std::int64_t row = begin + threadIdx.y; row < end; row += kRowThreads) {
-      float v[N];
-      load<N>(v, x + row * columns + column);
-#pragma unroll
-      for (int i = 0; i < N; ++i) sum[i] += v[i];
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < N; ++i) shared[threadIdx.y][threadIdx.x * N + i] = sum[i];
-  __syncthreads();
-  const int thread = static_cast<int>(threadIdx.y) * kColumnThreads + static_cast<int>(threadIdx.x);
-  for (int c = thread; c < kColumnThreads * N; c += kColumnThreads * kRowThreads) {
-    const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kColumnThreads * N + c;
-    if (at >= columns) continue;
-    float total = 0.0F;
-    for (int r = 0; r < kRowThreads; ++r) total += shared[r][c];
-    parts[static_cast<std::int64_t>(blockIdx.y) * columns + at] = total;
-  }
-}
+struct Elements {
+  static constexpr int kRows = 8;
+  using Loaded = Packed<N, T>;
+  const T* x;
+
+  __device__ Loaded load(std::int64_t at) const { return packed<N>(x + at); }
+  __device__ void take(float (&v)[N], const Loaded& loaded, std::int64_t) const { unpack<N, T>(v, loaded); }
+};
 
 }  // namespace
 
@@ -109,14 +86,7 @@ void column_sum(CudaStream& stream, const Tensor& out, const Tensor& x) {
     const bool wide = on_sixteen({x.data}) && columns * static_cast<std::int64_t>(sizeof(T)) % 16 == 0;
     with_lanes<T>(wide, [&](auto lanes) {
       constexpr int kLanes = decltype(lanes)::value;
-      const unsigned across = blocks_for(columns, kColumnThreads * kLanes);
-      const auto down = std::min<std::int64_t>(divide_up(rows, 4 * kRowThreads), 512);
-      auto* parts = static_cast<float*>(stream.scratch(static_cast<std::size_t>(down * columns) * sizeof(float)));
-      const dim3 grid(across, static_cast<unsigned>(down));
-      column_parts<kLanes><<<grid, dim3(kColumnThreads, kRowThreads), 0, stream.handle()>>>(
-          parts, data_of<const T>(x), rows, columns, divide_up(rows, down));
-      check_launch("column sums");
-      launch_finish(stream, data_of<float>(out), parts, static_cast<int>(down), columns, columns);
+      add_column_sums<kLanes>(stream, out, Elements<kLanes, T>{data_of<const T>(x)}, rows, columns);
     });
   });
 }
