@@ -136,9 +136,10 @@ struct Gelu {
   Tensor x;  // [N, F]
 };
 struct GeluBackward {
-  Tensor dx;  // [N, F]; may be dy's memory
-  Tensor dy;  // [N, F]
-  Tensor x;   // [N, F]
+  Tensor dx;      // [N, F]; may be dy's memory
+  Tensor dy;      // [N, F]
+  Tensor x;       // [N, F]
+  Tensor d_bias;  // [F] f32, the column sums of dx (as stored) added to, optional: x was the sum with this bias
 };
 
 /// y = silu(gate) * up (Shazeer 2020). gate_up holds gate in columns [0, F), up in [F, 2F).

@@ -75,9 +75,10 @@ void MlpLayer::backward(const Pass& pass, const Weights& weights, const Weights&
   if (gated()) {
     pass.ops.run(pass.stream, SwiGluBackward{.d_gate_up = d_raised, .dy = d_activated, .gate_up = raised});
   } else {
-    pass.ops.run(pass.stream, GeluBackward{.dx = d_raised, .dy = d_activated, .x = raised});
+    pass.ops.run(pass.stream,
+                 GeluBackward{.dx = d_raised, .dy = d_activated, .x = raised, .d_bias = up_.bias_gradient(gradients)});
   }
-  up_.backward_weights(pass, gradients, d_raised, pass.plan[normed_]);
+  up_.backward_weights(pass, gradients, d_raised, pass.plan[normed_], !gated());
   up_.backward_input(pass, weights, d_raised, d_normed);
   norm_.backward(pass, weights, gradients, d_normed, x, d, true);
 }

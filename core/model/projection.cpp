@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/projection.h"
 
+#include <cassert>
+
 namespace trireme {
 
 void Projection::params(ParamTable& table) {
@@ -44,13 +46,19 @@ void Projection::forward(const Pass& pass, const Weights& weights, const Tensor&
   pass.ops.run(pass.stream, Add{.y = y, .a = sum, .b = residual, .bias = bias});
 }
 
-void Projection::backward_weights(const Pass& pass, const Weights& gradients, const Tensor& dy, const Tensor& x) const {
+Tensor Projection::bias_gradient(const Weights& gradients) const {
+  assert(spec_.cut.dim == 0);  // otherwise each rank has the sums of its rows alone, of a bias that all of them have
+  return spec_.bias ? gradients[bias_] : Tensor{};
+}
+
+void Projection::backward_weights(const Pass& pass, const Weights& gradients, const Tensor& dy, const Tensor& x,
+                                  bool bias_done) const {
   const bool alone = pass.tensor_axis.size() == 1;
   const bool rows = spec_.cut.dim == 0;
   const Tensor full = alone ? Tensor{} : pass.plan[full_];
   if (!alone) pass.tensor_axis.all_gather(pass.stream, full, rows ? x : dy);
   // A bias that is not cut enters the sum over the tensor axis once.
-  const bool adds_bias = spec_.bias && (alone || rows || pass.tensor_axis.rank() == 0);
+  const bool adds_bias = spec_.bias && !bias_done && (alone || rows || pass.tensor_axis.rank() == 0);
   pass.ops.run(pass.stream, LinearBackwardWeight{.d_weight = gradients[weight_],
                                                  .d_bias = adds_bias ? gradients[bias_] : Tensor{},
                                                  .dy = alone || rows ? dy : full,

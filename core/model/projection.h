@@ -35,8 +35,12 @@ class Projection {
   /// residual's memory.
   void forward(const Pass& pass, const Weights& weights, const Tensor& x, const Tensor& y,
                const Tensor& residual = {}) const;
-  /// Adds the gradients of weight and bias, given dy of y's shape.
-  void backward_weights(const Pass& pass, const Weights& gradients, const Tensor& dy, const Tensor& x) const;
+  /// The bias's gradient, for an operation that adds dy's column sums as it makes dy; none where there is no bias. Cut
+  /// along dim 0 only.
+  Tensor bias_gradient(const Weights& gradients) const;
+  /// Adds the gradients of weight and bias, given dy of y's shape; of the weight alone where the bias's is done.
+  void backward_weights(const Pass& pass, const Weights& gradients, const Tensor& dy, const Tensor& x,
+                        bool bias_done = false) const;
   /// dx of x's shape is written; comes after backward_weights, whose scratch it reads.
   void backward_input(const Pass& pass, const Weights& weights, const Tensor& dy, const Tensor& dx) const;
 

@@ -44,6 +44,7 @@ void gelu_backward(const GeluBackward& op, int threads) {
       }
     });
   });
+  if (op.d_bias && op.dx.elements() > 0) column_sum({.out = op.d_bias, .x = op.dx}, threads);
 }
 
 }  // namespace trireme::cpu::TRIREME_CPU_LEVEL

@@ -105,7 +105,8 @@ Work work_of(const AttentionBackward& op) {
 Work work_of(const Gelu& op) { return elementwise("gelu", 9.0 * elements(op.x), bytes({op.y, op.x})); }
 
 Work work_of(const GeluBackward& op) {
-  return elementwise("gelu_backward", 18.0 * elements(op.x), bytes({op.dx, op.dy, op.x}));
+  const double flops = op.d_bias ? 19.0 : 18.0;
+  return elementwise("gelu_backward", flops * elements(op.x), bytes({op.dx, op.dy, op.x}) + 2.0 * bytes({op.d_bias}));
 }
 
 Work work_of(const SwiGlu& op) { return elementwise("swiglu", 5.0 * elements(op.y), bytes({op.y, op.gate_up})); }

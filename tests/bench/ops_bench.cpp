@@ -186,7 +186,7 @@ void elementwise(Bench& bench, double element) {
   const double bytes = static_cast<double>(kRows * kForward) * element;
   bench.add("gelu", kLayers, 0, 2 * bytes, Gelu{.y = bench.make(wide), .x = bench.make(wide)});
   bench.add("gelu backward", kLayers, 0, 3 * bytes,
-            GeluBackward{.dx = bench.make(wide), .dy = bench.make(wide), .x = bench.make(wide)});
+            GeluBackward{.dx = bench.make(wide), .dy = bench.make(wide), .x = bench.make(wide), .d_bias = {}});
   const Shape matrix = {kRows, kWidth};
   const double row_bytes = static_cast<double>(kRows * kWidth) * element;
   bench.add("embedding", 1, 0, 3 * row_bytes,

@@ -39,6 +39,21 @@ class ElementwiseTest : public ::testing::TestWithParam<Dtype> {
     const auto bound = [&](std::size_t i) { return 1.01 * (error(i) + v * std::abs(expected[i])); };
     expect_within(get(found), expected, bound, what);
   }
+  /// Sums of `rows` values and one that was there, in fp32 and any order.
+  static void expect_column_sums(const Tensor& found, const Values& before, const Values& x, std::size_t rows) {
+    const std::size_t columns = before.size();
+    Values expected = reference::column_sums(x, rows, columns);
+    Values magnitudes = x;
+    for (double& value : magnitudes) value = std::abs(value);
+    Values sizes = reference::column_sums(magnitudes, rows, columns);
+    for (std::size_t c = 0; c < columns; ++c) {
+      expected[c] += before[c];
+      sizes[c] += std::abs(before[c]);
+    }
+    const double factor = static_cast<double>(rows + 1) * kRoundoff;
+    expect_within(
+        get(found), expected, [&](std::size_t c) { return 1.01 * factor * sizes[c]; }, "d_bias");
+  }
   Machine machine{{.threads = 2, .inline_streams = true}};
 };
 
@@ -78,8 +93,35 @@ TEST_P(ElementwiseTest, GeluIsTheFormulaAlsoInPlace) {
     const double product = sigmoid(z(i)) * sigmoid(-z(i));
     return std::abs(dy[i]) * (sigmoid_error(z(i)) * (1 + factor) + factor * kRoundoff * (1 + 8 * product));
   };
-  machine.run(GeluBackward{.dx = tdy.tensor, .dy = tdy.tensor, .x = tx.tensor});
+  const Held again = machine.put(GetParam(), {kRows, kWidth}, dy);
+  machine.run(GeluBackward{.dx = tdy.tensor, .dy = tdy.tensor, .x = tx.tensor, .d_bias = {}});
   expect_near(tdy.tensor, reference::gelu_backward(dy, x), slope_error, "dx");
+  // With the sums down its columns: the same bits, and what enters the sums is what is stored.
+  Values sums = normal(kWidth, 3);
+  const Held d_bias = machine.put(Dtype::f32, {kWidth}, sums);
+  machine.run(GeluBackward{.dx = again.tensor, .dy = again.tensor, .x = tx.tensor, .d_bias = d_bias.tensor});
+  const Values stored = get(again.tensor);
+  EXPECT_EQ(stored, get(tdy.tensor));
+  expect_column_sums(d_bias.tensor, sums, stored, kRows);
+}
+
+// Columns in whole words, and rows for many parts of the sums; a single row.
+TEST_P(ElementwiseTest, GeluAddsTheSumsOfItsGradient) {
+  for (const auto& [rows, width] : {std::pair<std::int64_t, std::int64_t>{1, 8}, {1001, 320}, {4099, 72}}) {
+    const auto count = static_cast<std::size_t>(rows * width);
+    Values x = normal(count, 1);
+    Values dy = normal(count, 2);
+    Values sums = normal(static_cast<std::size_t>(width), 3);
+    const Held tx = machine.put(GetParam(), {rows, width}, x);
+    const Held tdy = machine.put(GetParam(), {rows, width}, dy);
+    const Held dx = machine.make(GetParam(), {rows, width});
+    const Held d_bias = machine.put(Dtype::f32, {width}, sums);
+    machine.run(GeluBackward{.dx = dx.tensor, .dy = tdy.tensor, .x = tx.tensor, .d_bias = {}});
+    const Values alone = get(dx.tensor);
+    machine.run(GeluBackward{.dx = dx.tensor, .dy = tdy.tensor, .x = tx.tensor, .d_bias = d_bias.tensor});
+    EXPECT_EQ(get(dx.tensor), alone);
+    expect_column_sums(d_bias.tensor, sums, alone, static_cast<std::size_t>(rows));
+  }
 }
 
 TEST_P(ElementwiseTest, SwiGluIsTheFormula) {

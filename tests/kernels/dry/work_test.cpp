@@ -101,7 +101,8 @@ TEST(Work, OfElementwiseOperations) {
   const Tensor x = bf16({10, 6});
   const Tensor wide = bf16({10, 12});
   expect(work_of(Gelu{.y = x, .x = x}), 9 * 60, 240);
-  expect(work_of(GeluBackward{.dx = x, .dy = x, .x = x}), 18 * 60, 360);
+  expect(work_of(GeluBackward{.dx = x, .dy = x, .x = x, .d_bias = {}}), 18 * 60, 360);
+  expect(work_of(GeluBackward{.dx = x, .dy = x, .x = x, .d_bias = f32({6})}), 19 * 60, 360 + 48);
   expect(work_of(SwiGlu{.y = x, .gate_up = wide}), 5 * 60, 120 + 240);
   expect(work_of(SwiGluBackward{.d_gate_up = wide, .dy = x, .gate_up = wide}), 11 * 60, 240 + 120 + 240);
   expect(work_of(Cast{.y = x, .x = f32({10, 6})}), 0, 120 + 240);
