@@ -2,6 +2,7 @@
 // The kernels wing's public header: devices and the operations on them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -37,9 +38,14 @@ std::int64_t available_bytes(const Device& device);
 /// How a matrix product's algorithm is chosen: the first that the library proposes, or the fastest when tried once.
 enum class ProductChoice { heuristic, measured };
 
+/// Whether attention's backward pass has the same bits on every run; all else has. automatic: for sequences of at most
+/// kRepeatsTo tokens, where it costs no more than 1.3 % of a step; at 4096 it costs 4.2 % (GPT-2 and Llama on an H200).
+enum class Determinism { automatic, always, never };
+inline constexpr std::int64_t kRepeatsTo = 2048;
+
 struct CudaOptions {
-  int index = 0;                        // of the GPU among those that this process sees
-  bool deterministic_attention = true;  // the same bits from attention's backward pass on every run
+  int index = 0;  // of the GPU among those that this process sees
+  Determinism deterministic = Determinism::automatic;
   bool host_memory = false;  // take all memory from the host, where the GPU reaches it slowly and tests can look at it
   ProductChoice products = ProductChoice::heuristic;
   /// The folder that keeps what was measured, for the next start; without one, and where it cannot be written, products

@@ -117,10 +117,11 @@ int bench_command(std::span<const std::string> arguments) {
       "head-rows", po::value<std::int64_t>()->default_value(0), "rows whose logits exist at a time; 0: the default")(
       "channels", po::value<std::int64_t>()->default_value(0), "between GPUs: nccl.channels; 0: as NCCL chooses")(
       "device", po::value<std::string>()->default_value("auto"), "auto, cpu or cuda")(
-      "deterministic", po::value<bool>()->default_value(true), "on a GPU: the same bits on every run")(
-      "products", po::value<std::string>()->default_value("measured"),
-      "on a GPU: cuda.products, measured or heuristic")("threads", po::value<std::int64_t>()->default_value(0),
-                                                        "of each rank; 0: the cores that it may run on");
+      "deterministic", po::value<std::string>()->default_value("auto"),
+      "on a GPU: cuda.deterministic, auto, true or false")("products",
+                                                           po::value<std::string>()->default_value("measured"),
+                                                           "on a GPU: cuda.products, measured or heuristic")(
+      "threads", po::value<std::int64_t>()->default_value(0), "of each rank; 0: the cores that it may run on");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
   const auto what = required(*values, "what");
@@ -133,7 +134,7 @@ int bench_command(std::span<const std::string> arguments) {
   const auto tensor = (*values)["tensor"].as<std::int64_t>();
   std::vector<std::string> sets = {
       "device=" + required(*values, "device"),
-      fmt::format("cuda.deterministic={}", (*values)["deterministic"].as<bool>()),
+      "cuda.deterministic=" + required(*values, "deterministic"),
       "cuda.products=" + required(*values, "products"),
       "model.preset=" + required(*values, "preset"),
       "precision=" + required(*values, "precision"),

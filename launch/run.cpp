@@ -155,7 +155,7 @@ std::string shortage_of_gpus(std::span<const RankHome> homes, const std::vector<
 std::unique_ptr<Device> make_device(World& world, const Engine::Config& config) {
   if (const auto gpu = gpu_of(world, config.device)) {
     return make_cuda_device({.index = *gpu,
-                             .deterministic_attention = config.deterministic,
+                             .deterministic = config.deterministic,
                              .products = config.products,
                              .cache = config.cache});
   }

@@ -28,7 +28,7 @@ struct Engine {
     Dtype precision = Dtype::f32;
     ShardingOptions sharding = {};
     DeviceChoice device = DeviceChoice::automatic;
-    bool deterministic = true;  // on a GPU
+    Determinism deterministic = Determinism::automatic;  // on a GPU
     ProductChoice products = ProductChoice::heuristic;
     std::string cache;  // the folder of what is measured once; empty: none
     NcclOptions nccl = {};

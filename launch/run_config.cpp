@@ -18,6 +18,7 @@ constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};  // in the order of
 constexpr std::string_view kRecompute[] = {"none", "full"};
 constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
 constexpr std::string_view kProductChoices[] = {"heuristic", "measured"};
+constexpr std::string_view kDeterminism[] = {"auto", "true", "false"};
 constexpr std::string_view kReduceEvery[] = {"step", "micro_step"};
 constexpr std::string_view kSchedules[] = {"constant", "linear", "cosine", "wsd"};
 constexpr std::string_view kDecays[] = {"sqrt", "linear"};
@@ -135,7 +136,8 @@ void fields(FieldVisitor& v, RunConfig& c) {
   });
   v.choice("device", c.device, kDevices, "where the model runs; auto: a GPU where every rank has its own");
   v.group("cuda", "the GPU", [&] {
-    v.field("deterministic", c.cuda.deterministic, "the same bits on every run, also from attention's backward pass");
+    v.choice("deterministic", c.cuda.deterministic, kDeterminism,
+             "the same bits on every run, also from attention's backward pass; auto: for sequences of at most 2048");
     v.choice("products", c.cuda.products, kProductChoices,
              "a matrix product's algorithm: the library's first proposal, or the fastest when tried at its first use");
     v.field("cache", c.cuda.cache,

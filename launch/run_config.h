@@ -60,7 +60,7 @@ struct RunConfig {
   } watchdog;
   DeviceChoice device = DeviceChoice::automatic;
   struct {
-    bool deterministic = true;
+    Determinism deterministic = Determinism::automatic;
     ProductChoice products = ProductChoice::measured;
     std::string cache = "auto";
   } cuda;

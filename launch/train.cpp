@@ -134,6 +134,21 @@ class TrainingRun {
     if (world_.rank() == 0) progress_.note(message);
   }
 
+  /// Whether this run repeats bit for bit, and what takes time at its beginning.
+  std::string cuda_note() const {
+    const auto choice = config_.cuda.deterministic;
+    const bool repeats =
+        choice == Determinism::always || (choice == Determinism::automatic && config_.train.sequence <= kRepeatsTo);
+    std::string line = repeats ? "the same bits on every run"
+                               : "attention's gradients differ in their last bits from run to run: cuda.deterministic";
+    const auto folder = engine_config(config_).cache;
+    if (config_.cuda.products == ProductChoice::measured && !folder.empty()) {
+      line += fmt::format("; matrix products that {} does not have yet are measured in the first step, for seconds",
+                          folder);
+    }
+    return line;
+  }
+
   void start() {
     const auto& a = config_.model.architecture;
     note(fmt::format("{} parameters, vocabulary {}, {} ranks ({} each), {}", engine_.table.count(), a.vocabulary,
@@ -142,6 +157,7 @@ class TrainingRun {
       const auto devices = world_.group().host_gather(engine_.device->description());
       for (const auto& line : mesh_table(world_, config_.mesh, devices)) note(line);
     }
+    if (engine_.device->kind() == DeviceKind::cuda) note(cuda_note());
     if (const auto line = padding_note(a, config_.mesh.tensor); !line.empty()) note(line);
     std::size_t bytes = trainer_.plan().bytes();
     std::string parts = fmt::format("activations {:.1f} MiB", static_cast<double>(bytes) / (1 << 20));

@@ -37,7 +37,9 @@ void CudaOps::run(Stream& s, const Attention& op) const {
 
 void CudaOps::run(Stream& s, const AttentionBackward& op) const {
   CudaStream& stream = of(s);
-  const auto key = graph_key(op, true, deterministic_);
+  const bool repeats = deterministic_ == Determinism::always ||
+                       (deterministic_ == Determinism::automatic && op.qkv.shape[1] <= kRepeatsTo);
+  const auto key = graph_key(op, true, repeats);
   const std::lock_guard lock(mutex_);
   if (!key || !attention_.has(*key)) {
     tiled_attention_backward(stream, op);
@@ -56,7 +58,7 @@ std::unique_ptr<Ops> make_cuda_ops(Device& device) {
   const auto& options = cuda_device->options();
   const std::string folder = options.products == ProductChoice::measured ? options.cache : "";
   const std::string machine = fmt::format("{}-{}", cuda_device->name(), cublasLtGetVersion());
-  return std::make_unique<cuda::CudaOps>(options.deterministic_attention, cuda::ProductChoices(folder, machine));
+  return std::make_unique<cuda::CudaOps>(options.deterministic, cuda::ProductChoices(folder, machine));
 }
 
 }  // namespace trireme

@@ -10,13 +10,14 @@
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/linear.h"
 #include "kernels/cuda/stream.h"
+#include "kernels/kernels.h"
 
 namespace trireme::cuda {
 
 class CudaOps : public Ops {
  public:
-  CudaOps(bool deterministic_attention, ProductChoices choices)
-      : deterministic_(deterministic_attention), matmul_(std::move(choices)) {}
+  CudaOps(Determinism deterministic, ProductChoices choices)
+      : deterministic_(deterministic), matmul_(std::move(choices)) {}
 
   void run(Stream& s, const Embedding& op) const override { embedding(of(s), op); }
   void run(Stream& s, const EmbeddingBackward& op) const override { embedding_backward(of(s), op); }
@@ -47,7 +48,7 @@ class CudaOps : public Ops {
  private:
   static CudaStream& of(Stream& stream) { return static_cast<CudaStream&>(stream); }
 
-  bool deterministic_;
+  Determinism deterministic_;
   // Caches: plans by shape.
   mutable Matmul matmul_;
   mutable std::mutex mutex_;

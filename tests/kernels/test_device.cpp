@@ -46,14 +46,16 @@ bool tests_on_cuda() {
 
 std::unique_ptr<Device> make_test_device(const CpuOptions& options) {
   return tests_on_cuda() ? make_cuda_device({.index = 0,
-                                             .deterministic_attention = true,
+                                             .deterministic = Determinism::always,
                                              .host_memory = true,
                                              .products = ProductChoice::measured,
                                              .cache = test_cache()})
                          : make_cpu_device(options);
 }
 
-std::unique_ptr<Device> make_test_gpu(int index) { return make_cuda_device({.index = index, .cache = {}}); }
+std::unique_ptr<Device> make_test_gpu(int index) {
+  return make_cuda_device({.index = index, .deterministic = Determinism::always, .cache = {}});
+}
 
 std::unique_ptr<Ops> make_test_ops(Device& device) {
   return device.kind() == DeviceKind::cuda ? make_cuda_ops(device) : make_cpu_ops(device);

@@ -31,7 +31,8 @@ class CudaLargeTest : public ::testing::TestWithParam<Dtype> {
     if (cuda_device_count() == 0) GTEST_SKIP() << "there is no GPU";
     const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     cpu = make_cpu_device({.threads = threads, .inline_streams = true});
-    gpu = make_cuda_device({.products = ProductChoice::measured, .cache = test_cache()});
+    gpu = make_cuda_device(
+        {.deterministic = Determinism::always, .products = ProductChoice::measured, .cache = test_cache()});
     cpu_ops = make_cpu_ops(*cpu);
     gpu_ops = make_cuda_ops(*gpu);
     cpu_stream = cpu->make_stream("cpu");
