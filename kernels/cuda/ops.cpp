@@ -24,6 +24,7 @@ std::optional<AttentionKey> graph_key(const Op& op, bool backward, bool determin
 }  // namespace
 
 void CudaOps::run(Stream& s, const Attention& op) const {
+  const Range range("attention");
   CudaStream& stream = of(s);
   const auto key = graph_key(op, false, false);
   const std::lock_guard lock(mutex_);
@@ -36,6 +37,7 @@ void CudaOps::run(Stream& s, const Attention& op) const {
 }
 
 void CudaOps::run(Stream& s, const AttentionBackward& op) const {
+  const Range range("attention_backward");
   CudaStream& stream = of(s);
   const bool repeats = deterministic_ == Determinism::always ||
                        (deterministic_ == Determinism::automatic && op.qkv.shape[1] <= kRepeatsTo);
