@@ -154,10 +154,8 @@ std::string shortage_of_gpus(std::span<const RankHome> homes, const std::vector<
 
 std::unique_ptr<Device> make_device(World& world, const Engine::Config& config) {
   if (const auto gpu = gpu_of(world, config.device)) {
-    return make_cuda_device({.index = *gpu,
-                             .deterministic = config.deterministic,
-                             .products = config.products,
-                             .cache = config.cache});
+    return make_cuda_device(
+        {.index = *gpu, .deterministic = config.deterministic, .products = config.products, .cache = config.cache});
   }
   return make_cpu_device({.threads = threads_of(world, config.threads), .inline_streams = config.inline_streams});
 }
