@@ -86,7 +86,7 @@ TEST_F(Gpu, RanksWithoutAGpuOfTheirOwn) {
   const int gpus = cuda_device_count();
   const Words batch{"--set", fmt::format("train.global_batch={}", gpus + 1),
                     "--set", "train.micro_batch=1",
-                    "--set", "train.steps=1"};
+                    "--set", "train.steps=5"};
   const auto refused = ranks(gpus + 1, command("refused", batch));
   EXPECT_EQ(refused.code, 2) << refused.err;
   EXPECT_TRUE(has(refused.err, fmt::format("{} ranks on ", gpus + 1))) << refused.err;
