@@ -13,9 +13,9 @@ if(NOT DEFINED TRIREME_CUDA_CACHE)
 endif()
 
 # One folder each, so that one part is installed or replaced without the others.
-set(TRIREME_CUDA_PARTS toolkit cudnn cudnn_frontend nccl)
 set(toolkit_packages nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88
-  nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85 nvidia-cublas==13.1.0.3 nvidia-cuda-nvrtc==13.0.88)
+  nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85 nvidia-cublas==13.1.0.3 nvidia-cuda-nvrtc==13.0.88
+  nvidia-nvtx==13.0.85)
 set(toolkit_folder ${TRIREME_CUDA_CACHE}/toolkit-13.0.88)
 set(cudnn_packages nvidia-cudnn-cu13==9.19.0.56)
 set(cudnn_folder ${TRIREME_CUDA_CACHE}/cudnn-9.19.0.56)
