@@ -169,8 +169,9 @@ int bench_collectives_command(std::span<const std::string> arguments) {
   if (!values) return 0;
   Options options;
   if (values->count("bytes") != 0) {
-    for (const auto& text : (*values)["bytes"].as<std::vector<std::string>>())
+    for (const auto& text : (*values)["bytes"].as<std::vector<std::string>>()) {
       options.bytes.push_back(parse_bytes(text));
+    }
   }
   options.iterations = (*values)["iterations"].as<std::int64_t>();
   check_usage(options.iterations >= 1, "--iterations {}; expected at least 1", options.iterations);

@@ -162,10 +162,9 @@ std::unique_ptr<Device> make_device(World& world, const Engine::Config& config) 
 
 int rank_threads(std::span<const RankHome> homes, int rank, int cores) {
   const RankHome& own = homes[static_cast<std::size_t>(rank)];
-  const auto sharing = std::count_if(homes.begin(), homes.end(), [&](const RankHome& other) {
-    return other.node == own.node && other.cores == own.cores;
-  });
-  return std::max(1, cores / static_cast<int>(sharing));
+  int sharing = 0;
+  for (const RankHome& other : homes) sharing += other.node == own.node && other.cores == own.cores ? 1 : 0;
+  return std::max(1, cores / std::max(1, sharing));
 }
 
 Engine::Engine(World& world, const Architecture& architecture, const Config& config, std::unique_ptr<Device> ready)
