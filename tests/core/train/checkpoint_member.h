@@ -39,6 +39,7 @@ class CutStore final : public ParamStore {
                          .first = {},
                          .second = {}};
         std::vector<std::int64_t> extent;
+        extent.reserve(static_cast<std::size_t>(spec.shape.rank()));
         for (int d = 0; d < spec.shape.rank(); ++d) extent.push_back(d == dim ? end - begin : spec.shape[d]);
         slice.origin[static_cast<std::size_t>(dim)] = begin;
         slice.extent = Shape(extent);
