@@ -72,15 +72,19 @@ binding=(--map-by "slot:PE=$cores" --bind-to core)
 [ "$cores" -ne 0 ] || binding=(--map-by slot --bind-to none)
 command=(mpirun --hostfile "$hosts" "${binding[@]}" --mca odls_base_sigkill_timeout "$kill_seconds"
   "${keepalive[@]}" "${mca[@]}" "$trireme" "$@")
-# What cannot start on so many ranks is told here, once and whole, before a node works on it. How many a line without
-# slots takes only mpirun finds out.
-ranks=$(awk '{ sub(/#.*/, "") } NF { n = 0; for (i = 2; i <= NF; ++i) if (sub(/^slots=/, "", $i)) n = $i; if (n !~ /^[1-9][0-9]*$/) exit 1; all += n }
+# What is wrong with the settings on so many ranks is told here, once and whole, before a node works on it. How many a line
+# without slots takes only mpirun finds out.
+ranks=$(awk '{ sub(/\r$/, ""); sub(/#.*/, ""); gsub(/[ \t]*=[ \t]*/, "=") } NF { n = 0; for (i = 2; i <= NF; ++i) if (sub(/^slots=/, "", $i)) n = $i; if (n !~ /^[1-9][0-9]*$/) exit 1; all += n }
   END { print all + 0 }' "$hosts") || ranks=
-if [ "$1" = train ] && [ "${ranks:-0}" -gt 0 ]; then
-  "$trireme" "$@" --check "$ranks" >&2 || exit
-elif [ "$1" = train ]; then
-  say "the settings are not checked beforehand: not every line of $hosts says slots=N"
-fi
+case " $* " in
+  *" --check"*) ;;
+  " train "*)
+    if [ "${ranks:-0}" -gt 0 ]; then
+      "$trireme" "$@" --check "$ranks" >&2 || { code=$?; echo "hostfile: error: the settings do not hold for $ranks ranks" >&2; exit $code; }
+    else
+      say "the settings are not checked beforehand: not every line of $hosts says slots=N"
+    fi ;;
+esac
 if [ $dry = yes ]; then
   printf '%q ' "${command[@]}"
   echo

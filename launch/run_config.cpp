@@ -396,7 +396,7 @@ RunConfig decisive(const RunConfig& config) {
   copy.train.micro_batch = defaults.train.micro_batch;
   copy.train.recompute = defaults.train.recompute;
   copy.train.head_rows = defaults.train.head_rows;
-  copy.train.skip.budget = defaults.train.skip.budget;
+  copy.train.skip = defaults.train.skip;
   return copy;
 }
 

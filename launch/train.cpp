@@ -84,6 +84,7 @@ class TrainingRun {
             {"step", trainer_.state().step},
             {"steps", config_.train.steps},
             {"tokens", trainer_.state().tokens},
+            {"skipped", trainer_.state().skipped},
             {"loss_first", curve.empty() ? nlohmann::json() : nlohmann::json(curve.front().loss)},
             {"loss_last", curve.empty() ? nlohmann::json() : nlohmann::json(curve.back().loss)},
             {"validation_loss", validation_loss_ ? nlohmann::json(*validation_loss_) : nlohmann::json()},
@@ -120,6 +121,7 @@ class TrainingRun {
   std::string last_line() const {
     const auto curve = read_loss_curve(fs::path(config_.run.dir) / "metrics.jsonl");
     std::string losses;
+    if (trainer_.state().skipped > 0) losses += fmt::format(", {} UPDATES SKIPPED", trainer_.state().skipped);
     if (!curve.training.empty()) losses += fmt::format(", loss {:.4f}", curve.training.back().loss);
     if (!curve.validation.empty()) losses += fmt::format(", validation loss {:.4f}", curve.validation.back().loss);
     return fmt::format(
@@ -231,9 +233,13 @@ class TrainingRun {
     const auto what =
         fmt::format("step {} has loss {:.4g} and gradient norm {:.4g}", metrics.step, metrics.loss, metrics.grad_norm);
     check(metrics.skips <= budget,
-          "{}, and {} updates were skipped for such a reason before, as many as train.skip.budget allows: the run has "
-          "diverged; lower optimizer.lr, or go back with --resume STEP to a checkpoint of before the trouble, in {}",
-          what, metrics.skips - 1, checkpoint_folder(config_));
+          "{}: this is skipped update {} of the run, and train.skip.budget allows {}; {} start a new run.dir with a "
+          "lower optimizer.lr; the checkpoints of before are in {}",
+          what, metrics.skips, budget,
+          std::isfinite(metrics.loss) && std::isfinite(metrics.grad_norm)
+              ? "if such a step is none to skip, start again with a larger train.skip.budget or train.skip.*_factor, or"
+              : "the run has diverged:",
+          checkpoint_folder(config_));
     note(
         fmt::format("warning: {}: this update is SKIPPED on all ranks, the parameters stay as they were; {} of the {} "
                     "that train.skip.budget allows",
@@ -315,7 +321,8 @@ int describe_run(const std::string& path, const std::vector<std::string>& sets, 
   return 0;
 }
 
-/// --check: what the settings come to on so many ranks, or all that is wrong with them.
+/// --check: what the settings come to on so many ranks, or all that is wrong with them. Memory, GPUs and the run folder
+/// are looked at by the start itself.
 int check_run(const TrainOptions& options, std::int64_t ranks, const Problems& found) {
   const auto config = checked_run_config(options.config, options.sets, ranks, found);
   const auto& mesh = config.mesh;
@@ -332,7 +339,8 @@ int check_run(const TrainOptions& options, std::int64_t ranks, const Problems& f
     return 0;
   }
   fmt::print(
-      "{} can start on {} ranks: mesh {} x {} x {} (replica x shard x tensor), {} parameters, {} steps of {} "
+      "{}: settings and data are valid for {} ranks: mesh {} x {} x {} (replica x shard x tensor), {} parameters, {} "
+      "steps of {} "
       "micro-steps, run folder {}; nothing was started\n",
       options.config, ranks, mesh.replica, mesh.shard, mesh.tensor, parameters, config.train.steps, micro_steps,
       config.run.dir);
@@ -357,7 +365,8 @@ int train_command(std::span<const std::string> arguments) {
       "stop-at", po::value<std::int64_t>()->default_value(0), "save and leave with exit code 75 after this step")(
       "max-seconds", po::value<std::string>(), "the same before this time is over; as --set run.max_seconds=...")(
       "check", po::value<std::int64_t>(),
-      "tell whether CONFIG and the data can start on this many ranks, or all that is wrong, and stop; needs no mpirun")(
+      "tell whether the settings and the data are valid for this many ranks, or all that is wrong with them, and stop; "
+      "needs no mpirun")(
       "describe",
       "print every setting with the value that CONFIG, --set and the preset give it, and stop; CONFIG may be "
       "left out");

@@ -32,12 +32,14 @@ std::size_t number_after(const std::string& path, std::string_view key) {
   return 0;
 }
 
-/// What the group of this folder has left below its limit.
-std::size_t left_in(const std::string& folder, const char* limit, const char* usage, const char* cached) {
+/// What the group of this folder has left below its limit. Cached files give way to whoever needs memory.
+std::size_t left_in(const std::string& folder, const char* limit, const char* usage, const std::string& prefix) {
   const auto most = number_in(folder + limit);
   const auto used = number_in(folder + usage);
   if (!most || !used) return kUnlimited;
-  const std::size_t held = *used - std::min(*used, number_after(folder + "/memory.stat", cached));
+  const auto files = number_after(folder + "/memory.stat", prefix + "inactive_file") +
+                     number_after(folder + "/memory.stat", prefix + "active_file");
+  const std::size_t held = *used - std::min(*used, files);
   return *most - std::min(*most, held);
 }
 
@@ -67,14 +69,13 @@ std::size_t available_memory(const std::string& root) {
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     const std::string group = line.substr(second + 1);
     if (controllers == ",,") {
-      available =
-          std::min(available, least_up_from(group == "/" ? "" : group, [&](const std::string& g) {
-                     return left_in(root + "/sys/fs/cgroup" + g, "/memory.max", "/memory.current", "inactive_file");
-                   }));
+      available = std::min(available, least_up_from(group == "/" ? "" : group, [&](const std::string& g) {
+                             return left_in(root + "/sys/fs/cgroup" + g, "/memory.max", "/memory.current", "");
+                           }));
     } else if (controllers.find(",memory,") != std::string::npos) {
       available = std::min(available, least_up_from(group == "/" ? "" : group, [&](const std::string& g) {
                              return left_in(root + "/sys/fs/cgroup/memory" + g, "/memory.limit_in_bytes",
-                                            "/memory.usage_in_bytes", "total_inactive_file");
+                                            "/memory.usage_in_bytes", "total_");
                            }));
     }
   }

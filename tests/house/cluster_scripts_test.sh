@@ -69,7 +69,7 @@ check "sbatch: its own numbers" 0 "=mpirun --map-by slot:PE=8 --bind-to core $ki
   "${sbatch[@]}" --dry-run
 check "sbatch: Slurm's numbers, arguments as they are" 0 \
   "=mpirun --map-by slot:PE=12 --bind-to core $kill_option $trireme train x.yaml --set data.shards=\\[a\\ b\\]" \
-  env SLURM_JOB_ID=7 SLURM_CPUS_PER_TASK=12 "${sbatch[@]}" --dry-run train x.yaml --set "data.shards=[a b]"
+  env SLURM_JOB_ID=7 SLURM_NTASKS=8 SLURM_CPUS_PER_TASK=12 "${sbatch[@]}" --dry-run train x.yaml --set "data.shards=[a b]"
 check "sbatch: paths count from the submission" 2 "there is no program /elsewhere/build/release/trireme" \
   env SLURM_SUBMIT_DIR=/elsewhere "${sbatch[@]}" --dry-run
 check "sbatch: no number" 2 "expected a number of cores" env SLURM_CPUS_PER_TASK=x "${sbatch[@]}" --dry-run
@@ -91,6 +91,10 @@ rm -f asked
 check "sbatch: settings are checked for Slurm's numbers" 2 "wrong.yaml:3: no such setting" \
   env SLURM_JOB_ID=7 SLURM_NTASKS=48 SLURM_NNODES=6 "${sbatch[@]}" train wrong.yaml
 asked "sbatch: settings are checked for Slurm's numbers" "asked: train wrong.yaml --check 48"
+rm -f asked
+check "sbatch: an unknown number of ranks is not guessed" 0 "not checked beforehand" \
+  env SLURM_JOB_ID=7 SLURM_NNODES=2-4 "${sbatch[@]}" --dry-run train wrong.yaml
+asked "sbatch: an unknown number of ranks is not guessed" ""
 rm -f asked
 check "hostfile: settings are checked for all slots" 2 "wrong.yaml:3: no such setting" "${hostfile[@]}" train wrong.yaml --set a=b
 asked "hostfile: settings are checked for all slots" "asked: train wrong.yaml --set a=b --check 4"

@@ -70,7 +70,7 @@ TEST(Normalize, LineEndsAndControls) {
   EXPECT_EQ(normalized("\r\r\n\r"), "\n\n\n");
   EXPECT_EQ(normalized(std::string("a\0b\x07\tc\x7f\xc2\x85\xef\xbb\xbf"
                                    "d",
-                                   14)),
+                                   13)),
             "ab\tcd");
   EXPECT_EQ(normalized("\xff"), "refused: invalid UTF-8");
   EXPECT_EQ(normalized("a\xff", InvalidUtf8::replace), "a\xef\xbf\xbd");

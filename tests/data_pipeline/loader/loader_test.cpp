@@ -215,6 +215,7 @@ TEST_F(LoaderTest, ManyCorporaOfManyShardsStayWithinTheLimitOfOpenFiles) {
   mixture.corpora.clear();
   for (int c = 0; c < 4; ++c) {
     std::vector<ShardContent> shards;
+    shards.reserve(50);
     for (int s = 0; s < 50; ++s) shards.push_back(example_shard(1 + 50 * c + s, 2));
     const std::string path = directory_ / std::to_string(c);
     write_corpus(path, shards);

@@ -58,7 +58,7 @@ TEST(Mixture, WorksFarOut) {
 
 TEST(Mixture, RefusesWeightsThatAreNone) {
   using testing::expect_error;
-  const auto build = [](std::vector<double> weights) { return [weights] { Mixture{weights}; }; };
+  const auto build = [](const std::vector<double>& weights) { return [weights] { Mixture{weights}; }; };
   expect_error(build({}), {"no corpora"}, ExitCode::usage);
   expect_error(build({1, 0}), {"weight 0"}, ExitCode::usage);
   expect_error(build({1, -1}), {"weight -1"}, ExitCode::usage);

@@ -56,14 +56,15 @@ TEST(Permutation, DependsOnSeedAndPurpose) {
 // position; the sum over 10 positions has at most 90 and, as the rows sum to a constant, 81. Mean 81, deviation
 // sqrt(2 * 81) = 12.7; five deviations above is 145.
 TEST(Permutation, IsUniformOverSeedsForASmallSize) {
-  constexpr int kSize = 10, kSeeds = 20000;
+  constexpr std::uint64_t kSize = 10, kSeeds = 20000;
+  constexpr double kExpected = double{kSeeds} / kSize;
   std::vector<double> counts(kSize * kSize);
-  for (int seed = 0; seed < kSeeds; ++seed) {
-    const Permutation order(kSize, static_cast<std::uint64_t>(seed), "order");
-    for (std::size_t i = 0; i < kSize; ++i) counts[i * kSize + order(i)] += 1;
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    const Permutation order(kSize, seed, "order");
+    for (std::uint64_t i = 0; i < kSize; ++i) counts[i * kSize + order(i)] += 1;
   }
   double chi_square = 0;
-  for (const double count : counts) chi_square += std::pow(count - kSeeds / kSize, 2) / (kSeeds / kSize);
+  for (const double count : counts) chi_square += std::pow(count - kExpected, 2) / kExpected;
   EXPECT_LT(chi_square, 145);
   EXPECT_GT(chi_square, 81 - 5 * 12.7);
 }

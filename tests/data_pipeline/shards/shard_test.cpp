@@ -152,8 +152,8 @@ TEST(Shard, ATokenOutOfRangeIsAnErrorEvenUnderAGoodChecksum) {
   const FileDescriptor file = FileDescriptor::open_write(path);
   std::string tokens(layout.find("/tokens")->bytes, '\0');
   file.pread_all(tokens.data(), tokens.size(), layout.find("/tokens")->offset);
-  tokens[2 * 5] = '\xe8';  // 1000 as u16
-  tokens[2 * 5 + 1] = '\x03';
+  tokens[10] = '\xe8';  // 1000 as u16
+  tokens[11] = '\x03';
   file.pwrite_all(tokens.data(), tokens.size(), layout.find("/tokens")->offset);
   const std::uint64_t checksum = xxh3_64(tokens);
   file.pwrite_all(&checksum, 8, layout.find("/checksums")->offset);
@@ -168,8 +168,9 @@ TEST(Shard, IsDescribedForPeople) {
   const DataDescription description = describe_shard(directory / "a.h5", true);
   EXPECT_NE(description.json.find("\"documents\":10"), std::string::npos) << description.json;
   bool found = false;
-  for (const auto& [key, value] : description.facts)
+  for (const auto& [key, value] : description.facts) {
     found = found || (key == "first_documents[1].record" && value == "3");
+  }
   EXPECT_TRUE(found);
 }
 

@@ -34,10 +34,11 @@ const std::vector<std::string> kNumberWords{"zero",     "one",      "two",      
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words(1);
   for (char c : text) {
-    if (std::isalpha(static_cast<unsigned char>(c)) != 0)
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
       words.back() += c;
-    else if (!words.back().empty())
+    } else if (!words.back().empty()) {
       words.emplace_back();
+    }
   }
   return words;
 }
