@@ -23,17 +23,18 @@ const Words kSmooth{"--set", "optimizer.eps=1.0", "--set", "optimizer.lr=0.1"};
 // The step's loss is a sum of n = 12 * 64 numbers of one sign, whose terms are the same bits (a micro-batch is one
 // sample on any number of ranks): two orders differ by at most 2 * n * u of it, u = 2^-24.
 // A gradient is a sum of 12 samples' gradients, whose error is at most 2 * 12 * u * (mean norm of a sample's gradient);
-// that mean is taken as at most kSpread times the norm of their mean, which metrics.jsonl tells. Parameters are then
+// that mean is taken as at most spread times the norm of their mean, which metrics.jsonl tells. Parameters are then
 // apart by the sum over the steps before of lr * 2 * that, doubled for what a distance between parameters adds to
 // later gradients (lr is small against 1 / curvature: the loss falls at every step), and the loss by its gradient's
 // norm times that.
 std::vector<double> bounds(const std::vector<Step>& curve) {
-  constexpr double kUnit = 1.0 / (1 << 24), kTargets = 12 * 64, kSamples = 12, kSpread = std::sqrt(kSamples) * 4;
+  constexpr double kUnit = 1.0 / (1 << 24), kTargets = 12 * 64, kSamples = 12;
+  const double spread = std::sqrt(kSamples) * 4;
   std::vector<double> bound;
   double apart = 0;
   for (const auto& step : curve) {
     bound.push_back(2 * kTargets * kUnit * step.loss + step.grad_norm * apart);
-    apart += 2 * step.lr * 2 * 2 * kSamples * kUnit * kSpread * step.grad_norm;
+    apart += 2 * step.lr * 2 * 2 * kSamples * kUnit * spread * step.grad_norm;
   }
   return bound;
 }

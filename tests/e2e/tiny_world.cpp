@@ -50,15 +50,11 @@ void TinyWorld::TearDownTestSuite() {
 }
 
 Words TinyWorld::data_command(const std::string& out) {
-  return {"data",
-          sources() + "/configs/data/quickstart.yaml",
-          "--set",
-          "out=" + out,
-          "--set",
-          "tokenizer=tokenizer.json",
-          "--set",
+  return {"data", sources() + "/configs/data/quickstart.yaml", "--set", "out=" + out, "--set",
+          "tokenizer=tokenizer.json", "--set",
           "unit_bytes=100000",  // some ten shards
           "--set",
+          // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one literal over two lines
           "sources=[{name: crawl, files: ['world/crawl/*.gz'], kind: wet}, "
           "{name: wiki, files: ['world/wiki/*multistream.xml.bz2'], kind: wiki}]"};
 }
@@ -89,8 +85,9 @@ std::vector<Step> steps_of(const std::string& run) {
 std::vector<std::string> lines_without_times(const std::string& run) {
   std::vector<std::string> kept;
   std::istringstream lines(read_text(run + "/metrics.jsonl"));
-  for (std::string line; std::getline(lines, line);)
+  for (std::string line; std::getline(lines, line);) {
     kept.push_back(line.substr(0, line.find(",\"tokens_per_second\"")));
+  }
   return kept;
 }
 

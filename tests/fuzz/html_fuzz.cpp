@@ -5,15 +5,15 @@
 #include "tests/fuzz/fuzz.h"
 
 std::vector<std::string> fuzz_seeds() {
-  return {
-      "<!DOCTYPE html><html><head><meta "
-      "charset=\"utf-8\"><title>t</title></head><body><p>one<p>two<ul><li>a<li>b</ul></body>",
-      "<table><tr><td>a<td>b<tr><th>c</table><pre> x\n  y</pre><script>if (a < b) {}</script><div hidden>x</div>",
-      "<form><p>all</p><select><option>a<option>b</select></form><svg><title><div>x</div></title></svg><math><mi>y",
-      "<b><i><a href=x><p>m</b>n</i></a><template><tr></template><!-- c --><![CDATA[d]]><font size=1 "
-      "color='red'>q</font>",
-      "<meta http-equiv=content-type content='text/html; charset=iso-8859-1'>caf\xe9 &eacute; &#x2013; <br/> "
-      "<textarea></p>"};
+  return {// NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one literal over two lines
+          "<!DOCTYPE html><html><head><meta "
+          "charset=\"utf-8\"><title>t</title></head><body><p>one<p>two<ul><li>a<li>b</ul></body>",
+          "<table><tr><td>a<td>b<tr><th>c</table><pre> x\n  y</pre><script>if (a < b) {}</script><div hidden>x</div>",
+          "<form><p>all</p><select><option>a<option>b</select></form><svg><title><div>x</div></title></svg><math><mi>y",
+          "<b><i><a href=x><p>m</b>n</i></a><template><tr></template><!-- c --><![CDATA[d]]><font size=1 "
+          "color='red'>q</font>",
+          "<meta http-equiv=content-type content='text/html; charset=iso-8859-1'>caf\xe9 &eacute; &#x2013; <br/> "
+          "<textarea></p>"};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

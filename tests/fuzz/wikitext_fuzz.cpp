@@ -8,6 +8,7 @@
 
 std::vector<std::string> fuzz_seeds() {
   return {
+      // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one literal over two lines
       "'''Bold''' [[link|label]]s <ref name=\"x\">{{cite}}</ref> {{convert|5|to|10|km|mi}} [http://x y]\n== H ==\n* "
       "a\n",
       "{| class=x\n|-\n| a || {{nowrap|1 {{formatnum:5}}}}\n|}\n[[File:a.jpg|thumb|cap [[b]] c]]\n<!-- x "

@@ -157,6 +157,7 @@ TEST(Tokenizer, ThreadsGetTheSameIds) {
   std::vector<int> equal(4);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(equal.size());
     for (int& mine : equal) {
       threads.emplace_back([&] {
         for (int i = 0; i < 5; ++i) mine += tokenizer.encode(text) == expected ? 1 : 0;
