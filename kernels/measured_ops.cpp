@@ -97,8 +97,10 @@ void MeasuredOps::run(Stream& stream, const Cast& op) const { timed(stream, op);
 void MeasuredOps::run(Stream& stream, const Add& op) const { timed(stream, op); }
 
 std::vector<OperationTime> MeasuredOps::take() const {
-  for (const Call& call : calls_) {
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    const Call& call = calls_[i];
     kinds_[call.kind].seconds += clock_.seconds(call.begin, call.end);
+    kinds_[call.kind].waited += i == 0 ? 0.0 : clock_.seconds(calls_[i - 1].end, call.begin);
     kinds_[call.kind].calls += 1;
   }
   calls_.clear();

@@ -20,6 +20,7 @@ struct OperationTime {
   std::string shape;  // for people, of what decides its cost
   std::int64_t calls = 0;
   double seconds = 0.0;  // of all calls
+  double waited = 0.0;   // from the end of the operation before to the beginning of this one, of all calls
   double flops = 0.0;    // of one call; see kernels/dry/work.h
   double bytes = 0.0;    // of one call, read and written
   Dtype dtype = Dtype::f32;

@@ -111,6 +111,7 @@ int bench_command(std::span<const std::string> arguments) {
       "shard", po::value<std::int64_t>()->default_value(1), "mesh.shard; replicas are what is left of the ranks")(
       "tensor", po::value<std::int64_t>()->default_value(1), "mesh.tensor")(
       "zero", po::value<std::int64_t>()->default_value(3), "ZeRO stage of the shard axis: 1, 2 or 3")(
+      "recompute", po::value<std::string>()->default_value("none"), "none, light or full")(
       "reduce", po::value<std::string>()->default_value("micro_step"), "sharding.reduce: step or micro_step")(
       "steps", po::value<std::int64_t>()->default_value(10), "measured steps, after some that are not")(
       "vocabulary", po::value<std::int64_t>()->default_value(0), "tokens; 0: the preset's")(
@@ -144,6 +145,7 @@ int bench_command(std::span<const std::string> arguments) {
       fmt::format("mesh.shard={}", (*values)["shard"].as<std::int64_t>()),
       fmt::format("mesh.tensor={}", tensor),
       fmt::format("sharding.zero={}", (*values)["zero"].as<std::int64_t>()),
+      "recompute=" + required(*values, "recompute"),
       "sharding.reduce=" + required(*values, "reduce"),
       "data.shards=[none]",
   };

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "kernels/kernels.h"
@@ -33,8 +35,10 @@ std::vector<std::int64_t> smaller_micro_batches(const RunConfig& config) {
   return all;
 }
 
-/// A change that leaves the samples of a step as they are, and how many settings make it.
+/// A change that leaves the samples of a step as they are, and the settings that make it. Of those that change the same
+/// thing one is made at most.
 struct Change {
+  std::string_view of;
   std::vector<std::string> settings;
   void (*make)(RunConfig&);
 };
@@ -43,12 +47,16 @@ struct Change {
 std::vector<Change> open_changes(const RunConfig& config) {
   std::vector<Change> changes;
   if (config.train.recompute == Recompute::none) {
-    changes.push_back({{"recompute=full"}, [](RunConfig& c) { c.train.recompute = Recompute::full; }});
+    changes.push_back({"recompute", {"recompute=light"}, [](RunConfig& c) { c.train.recompute = Recompute::light; }});
+  }
+  if (config.train.recompute != Recompute::full) {
+    changes.push_back({"recompute", {"recompute=full"}, [](RunConfig& c) { c.train.recompute = Recompute::full; }});
   }
   const bool sharded = config.mesh.replica == 1 && config.sharding.stage == ZeroStage::parameters &&
                        config.sharding.reduce == ReduceEvery::micro_step;
   if (config.mesh.data() > 1 && !sharded) {
-    changes.push_back({{"mesh.replica=1", fmt::format("mesh.shard={}", config.mesh.data()), "sharding.zero=3",
+    changes.push_back({"mesh",
+                       {"mesh.replica=1", fmt::format("mesh.shard={}", config.mesh.data()), "sharding.zero=3",
                         "sharding.reduce=micro_step"},
                        [](RunConfig& c) {
                          c.mesh.shard = c.mesh.data();
@@ -103,13 +111,16 @@ MemoryAdvice memory_advice(const RunConfig& config, DeviceKind kind, std::int64_
   for (std::size_t set = 0; set < std::size_t{1} << changes.size(); ++set) {
     RunConfig other = config;
     std::vector<std::string> settings;
-    std::size_t made = 0;
+    std::set<std::string_view> changed;
+    bool twice = false;
     for (std::size_t i = 0; i < changes.size(); ++i) {
       if (((set >> i) & 1U) == 0) continue;
       changes[i].make(other);
       settings.insert(settings.end(), changes[i].settings.begin(), changes[i].settings.end());
-      ++made;
+      twice = !changed.insert(changes[i].of).second || twice;
     }
+    if (twice) continue;
+    const std::size_t made = changed.size();
     if (consider(other, settings, made)) continue;
     settings.emplace_back();
     for (const std::int64_t micro_batch : smaller_micro_batches(config)) {

@@ -76,7 +76,7 @@ class Search {
   // Times, for each kind of recomputation, the largest micro-batch that fits.
   void consider(RunConfig config) {
     const std::size_t parameters = parameter_bytes(config);
-    for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+    for (const Recompute recompute : {Recompute::none, Recompute::light, Recompute::full}) {
       config.train.recompute = recompute;
       std::optional<RunConfig> largest;
       for (std::int64_t micro = 1; share_of(config) % micro == 0; micro *= 2) {

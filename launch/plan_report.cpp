@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -49,7 +50,8 @@ std::string mesh_text(const RunConfig& config) {
 }
 
 std::string recompute_text(const RunConfig& config) {
-  return config.train.recompute == Recompute::full ? "full" : "none";
+  constexpr std::array<const char*, 3> kNames = {"none", "light", "full"};
+  return kNames.at(static_cast<std::size_t>(config.train.recompute));
 }
 
 double tokens_of(const RunConfig& config) {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kFamilies[] = {"gpt2", "llama"};
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};  // in the order of Dtype
-constexpr std::string_view kRecompute[] = {"none", "full"};
+constexpr std::string_view kRecompute[] = {"none", "light", "full"};
 constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
 constexpr std::string_view kProductChoices[] = {"heuristic", "measured"};
 constexpr std::string_view kDeterminism[] = {"auto", "true", "false"};
@@ -100,7 +100,8 @@ void fields(FieldVisitor& v, RunConfig& c) {
   });
   v.group("train", "the steps", [&] { train_fields(v, c.train); });
   v.choice("precision", c.train.precision, kPrecisions, "compute dtype; masters and moments are fp32");
-  v.choice("recompute", c.train.recompute, kRecompute, "recompute activations in backward");
+  v.choice("recompute", c.train.recompute, kRecompute,
+           "what backward computes again: nothing; norms and activation functions; every block");
   v.group("mesh", "ranks by axis; their product is the number of ranks", [&] {
     v.count_or_auto("replica", c.mesh.replica, "data-parallel replicas; auto: what the other axes leave");
     v.count_or_auto("shard", c.mesh.shard, "ranks that share one copy of the parameters; auto: what the others leave");

@@ -52,7 +52,7 @@ Slot Plan::scratch(const std::string& name, Dtype dtype, const Shape& shape) {
 void Plan::begin_block() {
   assert(!in_block_);
   in_block_ = true;
-  if (saving_ != Saving::keep) keep_used_ = 0;
+  if (saving_ == Saving::recompute || saving_ == Saving::none) keep_used_ = 0;
 }
 
 void Plan::end_block() {

@@ -20,6 +20,8 @@ struct Slot {
 /// What happens to tensors that forward saves for backward.
 enum class Saving {
   keep,       // a slot per block
+  light,      // as keep, but for what backward makes again from it at the cost of a pass over memory: norms' outputs
+              // and the activation's, which have no slot
   recompute,  // one slot that all blocks share; backward refills it by calling the same forward again
   none,       // no backward follows: as recompute
 };

@@ -53,7 +53,8 @@ void AttentionLayer::plan(Plan& plan, const PassShape& shape) {
   const auto local = shape.local_rows();
   const std::int64_t packed = (heads_ + 2 * kv_heads_) * a_.head_size;
   norm_.plan(plan, shape, Norm::Lifetime::keep);
-  normed_ = plan.keep(name_ + ".normed", shape.dtype, {local, a_.width});
+  const bool light = plan.saving() == Saving::light;
+  if (!light) normed_ = plan.keep(name_ + ".normed", shape.dtype, {local, a_.width});
   packed_ = plan.keep(name_ + ".qkv", shape.dtype, {n, packed});
   mixed_ = plan.keep(name_ + ".mixed", shape.dtype, {n, heads_ * a_.head_size});
   lse_ = plan.keep(name_ + ".lse", Dtype::f32, {shape.batch, heads_, shape.time});
@@ -66,6 +67,7 @@ void AttentionLayer::plan(Plan& plan, const PassShape& shape) {
   d_packed_ = plan.scratch(name_ + ".d_qkv", shape.dtype, {n, packed});
   d_mixed_ = plan.scratch(name_ + ".d_mixed", shape.dtype, {n, heads_ * a_.head_size});
   row_dot_ = plan.scratch(name_ + ".row_dot", Dtype::f32, {shape.batch, heads_, shape.time});
+  if (light) normed_ = d_normed_;  // the last reader of one comes before the writer of the other
 }
 
 void AttentionLayer::rotate(const Pass& pass, const Tensor& qkv, bool inverse) const {
@@ -117,6 +119,7 @@ void AttentionLayer::backward(const Pass& pass, const Weights& weights, const We
                                               .kv_heads = kv_heads_,
                                               .scale = scale_});
   rotate(pass, d_qkv, true);
+  if (pass.plan.saving() == Saving::light) norm_.forward(pass, weights, x, pass.plan[normed_]);
   qkv_.backward_weights(pass, gradients, d_qkv, pass.plan[normed_]);
   qkv_.backward_input(pass, weights, d_qkv, d_normed);
   norm_.backward(pass, weights, gradients, d_normed, x, d, true);

@@ -33,7 +33,7 @@ class AttentionLayer : public Layer {
   Projection qkv_, out_;
   PassShape shape_;
   std::int64_t heads_ = 0, kv_heads_ = 0;         // of this rank
-  Slot normed_, packed_, mixed_, lse_;            // saved
+  Slot normed_, packed_, mixed_, lse_;            // saved; normed_ may be made again
   Slot full_;                                     // scratch: all rows of what this rank has some of
   Slot d_normed_, d_packed_, d_mixed_, row_dot_;  // scratch of backward
 };

@@ -22,12 +22,13 @@ class MlpLayer : public Layer {
 
  private:
   bool gated() const { return a_.family == Family::llama; }
+  void activate(const Pass& pass, const Tensor& raised, const Tensor& activated) const;
 
   Architecture a_;
   std::string name_;
   Norm norm_;
   Projection up_, down_;
-  Slot normed_, raised_, activated_;        // saved
+  Slot normed_, raised_, activated_;        // saved, or made again by backward
   Slot full_;                               // scratch: all rows of what this rank has some of
   Slot d_normed_, d_raised_, d_activated_;  // scratch of backward
 };

@@ -17,7 +17,17 @@ namespace {
 constexpr int kLimbs = 4;
 constexpr int kWords = kLimbs + 1;  // and the number of ranks that were asked to stop
 
-Saving saving_of(Recompute recompute) { return recompute == Recompute::full ? Saving::recompute : Saving::keep; }
+Saving saving_of(Recompute recompute) {
+  switch (recompute) {
+    case Recompute::none:
+      return Saving::keep;
+    case Recompute::light:
+      return Saving::light;
+    case Recompute::full:
+      return Saving::recompute;
+  }
+  fail("recompute {} is none of three", static_cast<int>(recompute));
+}
 
 double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();

@@ -9,7 +9,7 @@
 namespace trireme {
 
 /// Which activations are kept for backward: all of them, or only the residual stream between blocks.
-enum class Recompute { none, full };
+enum class Recompute { none, light, full };
 
 /// Config `train.skip.*`. An update is skipped, on all ranks alike, when its loss or its gradient norm (before
 /// clipping) is not finite, or larger than a factor times its running mean.

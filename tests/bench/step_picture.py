@@ -18,7 +18,10 @@ GROUPS = [
                                                      "embedding", "embedding_backward", "add", "cast")),
     ("optimizer", "#76a5af", ("adamw", "squared_norm", "gradient_scale")),
 ]
-IDLE = ("between operations", "#bbbbbb")
+# What is no operation: the tensor axis' collectives; what is waited for before the update, and before all others.
+TENSOR = ("tensor axis", "#a64d79")
+REDUCTIONS = ("waiting for reductions", "#444444")
+IDLE = ("waiting for gathers, all else", "#bbbbbb")
 
 
 def group_of(operation, most_columns):
@@ -43,16 +46,23 @@ def measured(path):
         group = group_of(operation, columns)
         seconds[group] += operation["seconds_of_step"]
         ideal[group] += operation["seconds_of_step"] * operation["fraction_of_roofline"]
+    seconds[TENSOR[0]] = step.get("tensor_axis_seconds", 0.0)
+    seconds[REDUCTIONS[0]] = sum(o.get("waited_of_step", 0.0) for o in step["operations"]
+                                 if o["operation"] in ("squared_norm", "gradient_scale"))
     seconds[IDLE[0]] = max(0.0, step["step_seconds"] - sum(seconds.values()))
-    ideal[IDLE[0]] = 0.0
+    ideal.update({TENSOR[0]: 0.0, REDUCTIONS[0]: 0.0, IDLE[0]: 0.0})
     label = f"{step['preset']}, {step['batch']} x {step['sequence']}"
+    mesh = {axis: n for axis, n in step.get("mesh", {}).items() if n > 1}
+    if mesh:
+        label += ", " + " x ".join(f"{axis} {n}" for axis, n in mesh.items())
+        label += f", ZeRO {step['zero']}" if "shard" in mesh else ""
     return label, step["step_seconds"], seconds, ideal
 
 
 def picture(steps):
-    width, left, bar, gap, top = 860, 170, 34, 22, 20
+    width, left, bar, gap, top = 1180, 300, 34, 22, 20
     scale = (width - left - 110) / 1.0
-    colours = {**{g: c for g, c, _ in GROUPS}, IDLE[0]: IDLE[1]}
+    colours = {**{g: c for g, c, _ in GROUPS}, **dict([TENSOR, REDUCTIONS, IDLE])}
     height = top + len(steps) * (bar + gap) + 50
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
            'font-family="sans-serif" font-size="12">', f'<rect width="{width}" height="{height}" fill="white"/>']

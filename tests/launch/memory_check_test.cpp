@@ -52,10 +52,11 @@ TEST(MemoryAdvice, NamesTheSingleChangesThatDo) {
     EXPECT_LT(choice.bytes, needed);
     EXPECT_EQ(bytes_with(choice, 4), choice.bytes) << choice.settings.front();
   }
+  EXPECT_TRUE(has(advice, "recompute=light"));
   EXPECT_TRUE(has(advice, "recompute=full"));
   EXPECT_TRUE(has(advice, "train.micro_batch=8"));  // the largest that divides 16 samples of a rank
   EXPECT_TRUE(has(advice, "mesh.shard=4"));
-  EXPECT_EQ(advice.fitting.size(), 3U);
+  EXPECT_EQ(advice.fitting.size(), 4U);
 }
 
 TEST(MemoryAdvice, JoinsChangesOnlyWhereOneIsNotEnough) {

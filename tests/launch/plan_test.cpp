@@ -72,7 +72,7 @@ Machine h100() { return find_machine("h100", 1); }
 std::string cell(const RunConfig& c) {
   return fmt::format("{} {} recompute {} mesh {}x{}x{} ZeRO {} {}",
                      c.model.architecture.family == Family::gpt2 ? "gpt2" : "llama", name(c.train.precision),
-                     c.train.recompute == Recompute::full, c.mesh.replica, c.mesh.shard, c.mesh.tensor,
+                     static_cast<int>(c.train.recompute), c.mesh.replica, c.mesh.shard, c.mesh.tensor,
                      static_cast<int>(c.sharding.stage), c.sharding.reduce == ReduceEvery::step ? "step" : "micro");
 }
 
@@ -105,7 +105,7 @@ void expect_planned_bytes(const RunConfig& config) {
 TEST(PlannedMemory, IsToTheByteWhatARunHolds) {
   for (const Family family : {Family::gpt2, Family::llama}) {
     for (const Dtype precision : {Dtype::f32, Dtype::bf16}) {
-      for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+      for (const Recompute recompute : {Recompute::none, Recompute::light, Recompute::full}) {
         expect_planned_bytes(config_for(family, precision, recompute));
       }
     }
@@ -133,7 +133,7 @@ TEST(PlannedMemory, IsToTheByteWhatEveryRankOfAMeshHolds) {
 // recomputation does the forward pass of all blocks but the last one twice.
 TEST(PlannedStep, CountsTheFlopsOfTheConvention) {
   for (const Family family : {Family::gpt2, Family::llama}) {
-    for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+    for (const Recompute recompute : {Recompute::none, Recompute::light, Recompute::full}) {
       const auto config = config_for(family, Dtype::bf16, recompute);
       const Architecture& a = config.model.architecture;
       DryRun run(config, h100());

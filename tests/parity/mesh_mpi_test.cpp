@@ -27,9 +27,11 @@ namespace fs = std::filesystem;
 /// ranks call.
 void expect_nothing_else_counts(World& world, const MeshCase& c, const MeshResult& found) {
   expect_same_bits(train_in_world(world, c), found, "again");
-  MeshCase again = c;
-  again.train.recompute = Recompute::full;
-  expect_same_bits(train_in_world(world, again), found, "recompute");
+  for (const Recompute recompute : {Recompute::light, Recompute::full}) {
+    MeshCase again = c;
+    again.train.recompute = recompute;
+    expect_same_bits(train_in_world(world, again), found, "recompute");
+  }
   if (c.mesh.shard == 1) return;
   for (const ReduceEvery reduce : {ReduceEvery::micro_step, ReduceEvery::step}) {
     MeshCase whole = c;

@@ -93,9 +93,11 @@ TEST_P(TinyModel, RecomputationChangesNoBit) {
   for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
     auto batches = FixedBatches::random(4, 11, a.vocabulary, 2);
     const auto kept = of(a, {.saving = Saving::keep, .dtype = dtype, .batch = 2, .time = 11}, batches, 4);
-    const auto again = of(a, {.saving = Saving::recompute, .dtype = dtype, .batch = 2, .time = 11}, batches, 4);
-    EXPECT_EQ(kept.loss, again.loss);
-    EXPECT_EQ(kept.gradients, again.gradients);
+    for (const Saving saving : {Saving::light, Saving::recompute}) {
+      const auto again = of(a, {.saving = saving, .dtype = dtype, .batch = 2, .time = 11}, batches, 4);
+      EXPECT_EQ(kept.loss, again.loss);
+      EXPECT_EQ(kept.gradients, again.gradients);
+    }
   }
 }
 
@@ -104,6 +106,12 @@ TEST_P(TinyModel, RecomputationTakesLessMemory) {
   const ModelRig kept(a, {.saving = Saving::keep, .batch = 2, .time = 11});
   const ModelRig again(a, {.saving = Saving::recompute, .batch = 2, .time = 11});
   EXPECT_EQ(kept.plan().keep_bytes(), 3 * again.plan().keep_bytes());
+  // Two norms' outputs and the activation's of each block, 22 rows in fp32, and no more scratch for them.
+  const ModelRig light(a, {.saving = Saving::light, .batch = 2, .time = 11});
+  const auto tensor = [](std::int64_t columns) { return (22 * columns * 4 + 255) / 256 * 256; };
+  EXPECT_EQ(static_cast<std::int64_t>(kept.plan().keep_bytes() - light.plan().keep_bytes()),
+            a.layers * (2 * tensor(a.width) + tensor(a.feed_forward)));
+  EXPECT_EQ(light.plan().scratch_bytes(), kept.plan().scratch_bytes());
 }
 
 TEST_P(TinyModel, AccumulationOverMicroStepsIsOneStep) {
@@ -203,7 +211,7 @@ TEST_P(TinyModel, TwoPackedDocumentsAreTheTwoAlone) {
 TEST_P(TinyModel, EvaluationGivesTheLossesOfTraining) {
   const Architecture a = tiny(GetParam());
   auto batches = FixedBatches::random(2, 11, a.vocabulary, 6);
-  for (const Saving saving : {Saving::keep, Saving::recompute}) {
+  for (const Saving saving : {Saving::keep, Saving::light, Saving::recompute}) {
     ModelRig rig(a, {.saving = saving, .batch = 2, .time = 11});
     rig.set_parameters(random_parameters(rig.table(), 1));
     const double trained = rig.loss_and_gradients(batches, 0, 2).loss;

@@ -206,7 +206,7 @@ TEST(Trainer, AccumulationDoesNotChangeTheCurve) {
 }
 
 TEST(Trainer, SameRunTwiceIsTheSameBits) {
-  for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+  for (const Recompute recompute : {Recompute::none, Recompute::light, Recompute::full}) {
     TrainerConfig config = tiny_config();
     const auto reference = run_ranks(2, config);
     config.recompute = recompute;

@@ -19,6 +19,7 @@ std::size_t two_blocks(Saving saving) {
 
 TEST(Plan, RecomputationSharesTheSavedTensorsOfAllBlocks) {
   EXPECT_EQ(two_blocks(Saving::keep), 2U * (1024 + 256));
+  EXPECT_EQ(two_blocks(Saving::light), 2U * (1024 + 256));
   EXPECT_EQ(two_blocks(Saving::recompute), 1024U + 256);
   EXPECT_EQ(two_blocks(Saving::none), 1024U + 256);
 }
