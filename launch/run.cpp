@@ -77,35 +77,6 @@ std::string cache_folder(const std::string& wanted) {
 
 ParamTable table_of(const Architecture& architecture) { return Model(architecture).params(); }
 
-/// The data is there and long enough. It decides the vocabulary when the model leaves it open, and must fit into it
-/// otherwise. Says nothing of data whose settings a problem has spoilt, and reads none while there are other problems.
-void resolve_data(LoadedRunConfig& loaded, Problems& problems) {
-  const auto place = [&](const char* setting, const char* otherwise) {
-    const auto hit = loaded.places.find(setting);
-    return hit == loaded.places.end() ? std::string(otherwise) : hit->second;
-  };
-  if (problems.spoilt("data.shards")) return;
-  for (const auto& shards : loaded.config.data.shards) {
-    if (fs::exists(shards)) continue;
-    problems.add(place("data.shards", "default"),
-                 fmt::format("data.shards: {} is not there; expected a folder that `trireme data` wrote, or one of its "
-                             ".h5 files",
-                             shards));
-  }
-  if (!problems.empty()) return;
-  auto& vocabulary = loaded.config.model.architecture.vocabulary;
-  const auto info = describe_loader(loader_config(loaded.config, Split::train));
-  if (loaded.config.data.validation > 0) describe_loader(loader_config(loaded.config, Split::validation));
-  const auto needed = static_cast<std::int64_t>(info.vocabulary);
-  if (vocabulary == 0) vocabulary = needed;
-  if (needed > vocabulary) {
-    problems.add(place("model.vocabulary", "model.preset"),
-                 fmt::format("model.vocabulary = {}, but the data's tokenizer has {} tokens; leave it 0 to take the "
-                             "data's",
-                             vocabulary, needed));
-  }
-}
-
 RunConfig parse_resolved(const std::string& text, const std::string& name) {
   Problems problems;
   RunConfig config;
@@ -267,6 +238,33 @@ LoaderConfig loader_config(const RunConfig& config, Split split) {
   loader.split = split;
   loader.validation_fraction = config.data.validation;
   return loader;
+}
+
+void resolve_data(LoadedRunConfig& loaded, Problems& problems) {
+  const auto place = [&](const char* setting, const char* otherwise) {
+    const auto hit = loaded.places.find(setting);
+    return hit == loaded.places.end() ? std::string(otherwise) : hit->second;
+  };
+  if (problems.spoilt("data.shards")) return;
+  for (const auto& shards : loaded.config.data.shards) {
+    if (fs::exists(shards)) continue;
+    problems.add(place("data.shards", "default"),
+                 fmt::format("data.shards: {} is not there; expected a folder that `trireme data` wrote, or one of its "
+                             ".h5 files",
+                             shards));
+  }
+  if (!problems.empty()) return;
+  auto& vocabulary = loaded.config.model.architecture.vocabulary;
+  const auto info = describe_loader(loader_config(loaded.config, Split::train));
+  if (loaded.config.data.validation > 0) describe_loader(loader_config(loaded.config, Split::validation));
+  const auto needed = static_cast<std::int64_t>(info.vocabulary);
+  if (vocabulary == 0) vocabulary = needed;
+  if (needed > vocabulary) {
+    problems.add(place("model.vocabulary", "model.preset"),
+                 fmt::format("model.vocabulary = {}, but the data's tokenizer has {} tokens; leave it 0 to take the "
+                             "data's",
+                             vocabulary, needed));
+  }
 }
 
 RunConfig checked_run_config(const std::string& path, const std::vector<std::string>& assignments, std::int64_t ranks,

@@ -72,6 +72,9 @@ std::string padding_note(const Architecture& a, std::int64_t tensor);
 /// others.
 RunConfig checked_run_config(const std::string& path, const std::vector<std::string>& assignments, std::int64_t ranks,
                              const Problems& found = {});
+/// The data is there and long enough. It decides the vocabulary when the model leaves it open, and must fit into it
+/// otherwise. Says nothing of data whose settings a problem has spoilt, and reads none while there are other problems.
+void resolve_data(LoadedRunConfig& loaded, Problems& problems);
 /// The same on rank 0, before a device is touched; gives every rank the same settings.
 RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments,
                             const Problems& found = {});

@@ -244,10 +244,14 @@ void add_preset(ConfigNode& root, const std::string& standard, const std::string
 
 LoadedRunConfig load_run_config(const std::string& path, std::span<const std::string> assignments, Problems& problems) {
   auto root = path.empty() ? ConfigNode{} : parse_yaml_file(path, problems);
-  if (root.kind == ConfigNode::Kind::null) root.kind = ConfigNode::Kind::map;
   for (const auto& assignment : assignments) override_node(root, assignment, problems);
+  return load_run_config(std::move(root), path, problems);
+}
+
+LoadedRunConfig load_run_config(ConfigNode root, const std::string& place, Problems& problems) {
+  if (root.kind == ConfigNode::Kind::null) root.kind = ConfigNode::Kind::map;
   LoadedRunConfig loaded;
-  add_preset(root, loaded.config.model.preset, path, problems);
+  add_preset(root, loaded.config.model.preset, place, problems);
   loaded.places = read_fields(root, problems, [&](FieldVisitor& v) { fields(v, loaded.config); });
   auto& sequence = loaded.config.train.sequence;
   if (sequence == 0) sequence = std::min(loaded.config.model.architecture.context, kLongestDefault);

@@ -85,6 +85,8 @@ struct LoadedRunConfig {
 /// Reads the file (none when `path` is empty), puts --set assignments over it and the preset under its model settings,
 /// and resolves train.sequence. Whatever is wrong is added to problems.
 LoadedRunConfig load_run_config(const std::string& path, std::span<const std::string> assignments, Problems& problems);
+/// The same from a tree of settings; `place` is where those are told to come from that it does not have.
+LoadedRunConfig load_run_config(ConfigNode root, const std::string& place, Problems& problems);
 /// Gives the axis that is left open (0) what the others leave of `ranks`; says what is wrong, or nothing.
 std::string resolve_mesh(MeshShape& mesh, std::int64_t ranks);
 /// Why a tensor axis of so many ranks cannot split this model's heads; nothing where it can.

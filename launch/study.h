@@ -29,7 +29,7 @@ struct StudyBranch {
 };
 
 struct StudyRun {
-  std::string name;         // readable, the same at every start, one run's only: "n1.2M-d20M-s0"
+  std::string name = {};    // readable, the same at every start, one run's only: "n1.2M-d20M-s0"
   std::string hash;         // of the resolved configuration: what a run is known by
   RunConfig config;         // complete and valid for `ranks`; run.dir is in the study's folder
   std::size_t shape = 0;    // number of the model among those of the study
