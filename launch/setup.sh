@@ -29,7 +29,7 @@ packages=(
   cmake ninja-build ccache git strace "pkgconf|pkg-config"
   libopenmpi-dev openmpi-bin libdnnl-dev libhdf5-dev hdf5-tools
   libyaml-cpp-dev libfmt-dev nlohmann-json3-dev libboost-program-options-dev
-  libgumbo-dev libexpat1-dev libutf8proc-dev libxxhash-dev
+  libgumbo-dev libexpat1-dev libutf8proc-dev libxxhash-dev libnlopt-dev
   libzstd-dev libbz2-dev zlib1g-dev
   libgtest-dev python3 python3-h5py
 )

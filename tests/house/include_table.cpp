@@ -53,6 +53,7 @@ const std::vector<LibraryRule>& library_rules() {
       {"nlohmann/.*", {"core/", "data_pipeline/", "launch/"}, {"core/", "data_pipeline/", "launch/"}},
       {"yaml-cpp/.*", {"core/", "data_pipeline/", "launch/"}, {"core/", "data_pipeline/"}},
       {"hdf5\\.h|H5.*\\.h", {"core/", "data_pipeline/"}, {"core/io/", "data_pipeline/"}},
+      {"nlopt\\.h", {"core/scaling/"}, {}},
       {"xxhash\\.h", {"core/", "data_pipeline/"}, {"core/io/", "data_pipeline/"}},
       {"dnnl.*|oneapi/dnnl/.*", {"kernels/cpu/"}, {"kernels/cpu/"}},
       {"omp\\.h", {"kernels/"}, {}},

@@ -10,7 +10,7 @@ failures=0
 
 everything="cmake ninja-build ccache git strace pkg-config libopenmpi-dev openmpi-bin libdnnl-dev libhdf5-dev hdf5-tools
 libyaml-cpp-dev libfmt-dev nlohmann-json3-dev libboost-program-options-dev libgumbo-dev libexpat1-dev libutf8proc-dev
-libxxhash-dev libzstd-dev libbz2-dev zlib1g-dev libgtest-dev python3 python3-h5py"
+libxxhash-dev libnlopt-dev libzstd-dev libbz2-dev zlib1g-dev libgtest-dev python3 python3-h5py"
 
 # system INSTALLED OFFERED(name=version ...) UID: a fresh system with root or not, with a network, g++ 12, no sudo.
 system() {
