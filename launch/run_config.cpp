@@ -14,6 +14,7 @@ namespace trireme {
 namespace {
 
 constexpr std::string_view kFamilies[] = {"gpt2", "llama"};
+constexpr std::string_view kParametrizations[] = {"standard", "mup"};
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16"};  // in the order of Dtype
 constexpr std::string_view kRecompute[] = {"none", "light", "full"};
 constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
@@ -86,6 +87,10 @@ void fields(FieldVisitor& v, Architecture& c) {
   v.field("tied", c.tied, "head and token embedding share one matrix");
   v.field("qkv_bias", c.qkv_bias, "biases on queries, keys and values (llama)");
   v.group("rope", "rotary positions (llama)", [&] { fields(v, c.rope); });
+  v.choice("parametrization", c.parametrization, kParametrizations,
+           "how initial sizes and learning rates depend on the width");
+  v.field("base_width", c.base_width, "mup: the width at which it is the standard one", kAtLeastOne);
+  v.field("base_head_size", c.base_head_size, "mup: likewise of attention's scale; 0: head_size", kNotNegative);
 }
 
 void fields(FieldVisitor& v, RunConfig& c) {

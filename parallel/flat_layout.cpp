@@ -23,7 +23,8 @@ std::int64_t inner_elements(const LocalParam& param) {
 void append(std::vector<FlatSegment>& segments, FlatSegment next) {
   if (!segments.empty()) {
     FlatSegment& last = segments.back();
-    if (last.decay == next.decay && last.held == next.held && last.first == next.first) {
+    if (last.decay == next.decay && last.lr_scale == next.lr_scale && last.held == next.held &&
+        last.first == next.first) {
       last.end = next.end;
       return;
     }
@@ -33,9 +34,11 @@ void append(std::vector<FlatSegment>& segments, FlatSegment next) {
 }
 
 /// The segments of one parameter that starts at `offset`.
-void append_param(std::vector<FlatSegment>& segments, const LocalParam& param, std::int64_t offset, bool decay) {
+void append_param(std::vector<FlatSegment>& segments, const LocalParam& param, std::int64_t offset,
+                  const ParamSpec& spec) {
   if (param.dim > 0) {  // cut across rows: every rank has its own columns of each
-    append(segments, {.begin = offset, .end = offset + param.shape.elements(), .decay = decay});
+    append(segments,
+           {.begin = offset, .end = offset + param.shape.elements(), .decay = spec.decay, .lr_scale = spec.lr_scale});
     return;
   }
   const std::int64_t inner = inner_elements(param);
@@ -44,7 +47,8 @@ void append_param(std::vector<FlatSegment>& segments, const LocalParam& param, s
     const std::int64_t next = i + 1 < param.pieces.size() ? param.pieces[i + 1].local : param.shape[0];
     append(segments, {.begin = offset + piece.local * inner,
                       .end = offset + next * inner,
-                      .decay = decay,
+                      .decay = spec.decay,
+                      .lr_scale = spec.lr_scale,
                       .held = piece.held,
                       .first = piece.first});
   }
@@ -95,7 +99,7 @@ BlockLayout lay_out(const std::vector<ParamSpec>& block, std::int64_t tensor_ran
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
   for (const std::size_t i : order) {
     layout.offsets[i] = layout.elements;
-    append_param(layout.segments, layout.params[i], layout.elements, block[i].decay);
+    append_param(layout.segments, layout.params[i], layout.elements, block[i]);
     layout.elements += round_up(layout.params[i].shape.elements(), kAlign);
   }
   layout.elements = round_up(layout.elements, kAlign * pieces);

@@ -14,6 +14,7 @@ struct FlatSegment {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   bool decay = false;
+  float lr_scale = 1.0F;
   Held held = Held::alone;
   bool first = true;  // this rank is the first of those on the tensor axis that hold it
 };

@@ -161,6 +161,7 @@ class Params final : public ParamStore {
                          .gradient = gradients_->piece(block).rows(at, size),
                          .copy = copy ? copy.rows(at, size) : Tensor{},
                          .decay = here.decay,
+                         .lr_scale = here.lr_scale,
                          .counted = here.first});
     }
   }

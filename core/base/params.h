@@ -22,8 +22,8 @@ struct ParamId {
 
 /// How a parameter starts.
 struct Init {
-  enum class Kind { zeros, ones, normal } kind = Kind::zeros;
-  float std = 0.0F;
+  enum class Kind { constant, normal } kind = Kind::constant;
+  float value = 0.0F;  // the constant, or the standard deviation
 };
 
 /// A part of a dim that the tensor axis deals out on its own (queries, keys and values, or gate and up, packed in one
@@ -51,6 +51,7 @@ struct ParamSpec {
   Init init;
   bool decay = false;  // weight decay applies
   Cut cut;
+  float lr_scale = 1.0F;  // of the learning rate
 };
 
 /// How a piece of a parameter is held along the tensor axis: by one rank alone; by several neighbours, each of which
@@ -109,7 +110,7 @@ class Weights {
   std::span<const Tensor> tensors_;
 };
 
-/// A range of parameters as the optimizer sees it: flat, on this rank, all with or all without weight decay.
+/// A range of parameters as the optimizer sees it: flat, on this rank, all treated alike.
 struct FlatRange {
   Tensor master;    // [n] f32
   Tensor first;     // [n] f32
@@ -117,6 +118,7 @@ struct FlatRange {
   Tensor gradient;  // [n] f32
   Tensor copy;      // [n] bf16, or empty when the compute dtype is fp32
   bool decay = false;
+  float lr_scale = 1.0F;
   bool counted = true;  // in global sums; no: another rank of the tensor axis counts the same elements
 };
 

@@ -20,6 +20,9 @@ struct RopeConfig {
   bool operator==(const RopeConfig&) const = default;
 };
 
+/// How initial sizes and learning rates depend on the width: core/model/parametrization.h.
+enum class Parametrization { standard, mup };
+
 /// gpt2: LayerNorm, learned positions, GELU-tanh, biases everywhere, tied head.
 /// llama: RMSNorm, RoPE, SwiGLU, grouped queries, no biases but optionally on queries, keys and values.
 struct Architecture {
@@ -36,6 +39,9 @@ struct Architecture {
   bool tied = true;
   bool qkv_bias = true;
   RopeConfig rope{};
+  Parametrization parametrization = Parametrization::standard;
+  std::int64_t base_width = 256;    // mup: where it is the standard one
+  std::int64_t base_head_size = 0;  // mup: likewise; 0: head_size, as of models whose heads grow in number alone
 
   bool operator==(const Architecture&) const = default;
 };

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/attention.h"
 
-#include <cmath>
-
-#include "core/model/initial_std.h"
-
 namespace trireme {
 namespace {
 
@@ -22,21 +18,21 @@ Section key_section(const Architecture& a) {
 AttentionLayer::AttentionLayer(const Architecture& a, int block, const std::string& prefix)
     : a_(a),
       name_(prefix + "attention"),
-      scale_(static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.head_size)))),
+      scale_(attention_scale(a)),
       norm_(a, block, prefix + "norm1"),
       qkv_({.name = name_ + ".qkv",
             .block = block,
             .in = a.width,
             .out = (a.heads + 2 * a.kv_heads) * a.head_size,
             .bias = a.qkv_bias,
-            .std = kInitialStd,
+            .start = reader_start(a),
             .cut = {.dim = 0, .sections = {query_section(a), key_section(a), key_section(a)}}}),
       out_({.name = name_ + ".out",
             .block = block,
             .in = a.heads * a.head_size,
             .out = a.width,
             .bias = a.family == Family::gpt2,
-            .std = residual_std(a),
+            .start = writer_start(a),
             .cut = {.dim = 1, .sections = {query_section(a)}}}) {}
 
 void AttentionLayer::params(ParamTable& table) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/embedding.h"
 
-#include "core/model/initial_std.h"
+#include "core/model/parametrization.h"
 #include "core/model/vocabulary.h"
 
 namespace trireme {
 
 void EmbeddingLayer::params(ParamTable& table) {
-  const Init normal{.kind = Init::Kind::normal, .std = kInitialStd};
+  const Init normal = table_start(a_).init;
   tokens_ = table.add(block_, {.name = "embedding.tokens.weight",
                                .shape = {a_.vocabulary, a_.width},
                                .init = normal,

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/model/initial_std.h"
+#include "core/model/parametrization.h"
 #include "core/model/vocabulary.h"
 
 namespace trireme {
@@ -21,7 +21,7 @@ Tensor targets_of(const Pass& pass, std::int64_t rows) { return pass.batch.targe
 }  // namespace
 
 Head::Head(const Architecture& a, int block, std::int64_t chunk_rows)
-    : a_(a), block_(block), chunk_rows_(chunk_rows), norm_(a, block, "head.norm") {
+    : a_(a), block_(block), chunk_rows_(chunk_rows), norm_(a, block, "head.norm", true) {
   check_usage(chunk_rows >= 1, "train.head_rows = {}: at least 1 row", chunk_rows);
 }
 
@@ -30,7 +30,7 @@ void Head::params(ParamTable& table, ParamId tied) {
   matrix_ = a_.tied ? tied
                     : table.add(block_, {.name = "head.weight",
                                          .shape = {a_.vocabulary, a_.width},
-                                         .init = {.kind = Init::Kind::normal, .std = kInitialStd},
+                                         .init = table_start(a_).init,
                                          .decay = true,
                                          .cut = {.dim = 0, .sections = {vocabulary_section(a_)}}});
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/mlp.h"
 
-#include "core/model/initial_std.h"
-
 namespace trireme {
 
 MlpLayer::MlpLayer(const Architecture& a, int block, const std::string& prefix)
@@ -14,14 +12,14 @@ MlpLayer::MlpLayer(const Architecture& a, int block, const std::string& prefix)
            .in = a.width,
            .out = (gated() ? 2 : 1) * a.feed_forward,
            .bias = !gated(),
-           .std = kInitialStd,
+           .start = reader_start(a),
            .cut = {.dim = 0, .sections = std::vector<Section>(gated() ? 2 : 1, {.size = a.feed_forward})}}),
       down_({.name = name_ + ".down",
              .block = block,
              .in = a.feed_forward,
              .out = a.width,
              .bias = !gated(),
-             .std = residual_std(a),
+             .start = writer_start(a),
              .cut = {.dim = 1, .sections = {}}}) {}
 
 void MlpLayer::params(ParamTable& table) {

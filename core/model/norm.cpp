@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/norm.h"
 
+#include "core/model/parametrization.h"
+
 namespace trireme {
 
 void Norm::params(ParamTable& table) {
-  weight_ = table.add(block_, {.name = name_ + ".weight", .shape = {a_.width}, .init = {Init::Kind::ones}, .cut = {}});
-  if (centred()) bias_ = table.add(block_, {.name = name_ + ".bias", .shape = {a_.width}, .init = {}, .cut = {}});
+  const auto add = [&](const char* what, const Start& start) {
+    return table.add(
+        block_, {.name = name_ + what, .shape = {a_.width}, .init = start.init, .cut = {}, .lr_scale = start.lr_scale});
+  };
+  weight_ = add(".weight", gain_start(a_, last_));
+  if (centred()) bias_ = add(".bias", shift_start(a_, last_));
 }
 
 void Norm::plan(Plan& plan, const PassShape& shape, Lifetime lifetime) {

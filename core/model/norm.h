@@ -12,7 +12,9 @@ namespace trireme {
 class Norm {
  public:
   /// Parameters are name.weight and, for LayerNorm, name.bias, both [D].
-  Norm(const Architecture& a, int block, std::string name) : a_(a), block_(block), name_(std::move(name)) {}
+  /// `last`: the one before the head.
+  Norm(const Architecture& a, int block, std::string name, bool last = false)
+      : a_(a), block_(block), name_(std::move(name)), last_(last) {}
 
   void params(ParamTable& table);
   /// The statistics live as long as the block's saved tensors (`keep`), or as the open scope's scratch.
@@ -30,6 +32,7 @@ class Norm {
   Architecture a_;
   int block_;
   std::string name_;
+  bool last_;
   ParamId weight_, bias_;
   Slot mean_, rstd_;
 };

@@ -6,12 +6,12 @@
 namespace trireme {
 
 void Projection::params(ParamTable& table) {
-  const Init normal{.kind = Init::Kind::normal, .std = spec_.std};
   weight_ = table.add(spec_.block, {.name = spec_.name + ".weight",
                                     .shape = {spec_.out, spec_.in},
-                                    .init = normal,
+                                    .init = spec_.start.init,
                                     .decay = true,
-                                    .cut = spec_.cut});
+                                    .cut = spec_.cut,
+                                    .lr_scale = spec_.start.lr_scale});
   if (!spec_.bias) return;
   const Cut cut = spec_.cut.dim == 0 ? spec_.cut : Cut{};  // a cut of the inputs leaves the bias whole
   bias_ = table.add(spec_.block, {.name = spec_.name + ".bias", .shape = {spec_.out}, .init = {}, .cut = cut});

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/model/layer.h"
+#include "core/model/parametrization.h"
 
 namespace trireme {
 
@@ -20,8 +21,8 @@ class Projection {
     std::int64_t in = 0;
     std::int64_t out = 0;
     bool bias = false;
-    float std = 0.02F;  // of the initial weight
-    Cut cut;            // of the weight
+    Start start;  // of the weight
+    Cut cut;      // of the weight
   };
   explicit Projection(Spec spec) : spec_(std::move(spec)) {}
 

@@ -31,7 +31,7 @@ std::int64_t global_index(const NamedSlice& slice, std::int64_t i) {
 // Elements [first, first + out.size()) of the slice.
 void fill(const NamedSlice& slice, const Init& init, const Random& random, std::int64_t first, std::span<float> out) {
   if (init.kind != Init::Kind::normal) {
-    std::fill(out.begin(), out.end(), init.kind == Init::Kind::ones ? 1.0F : 0.0F);
+    std::fill(out.begin(), out.end(), init.value);
     return;
   }
   const std::int64_t run = slice.extent[slice.extent.rank() - 1];  // neighbours here are neighbours in the whole
@@ -39,7 +39,7 @@ void fill(const NamedSlice& slice, const Init& init, const Random& random, std::
   for (std::size_t i = 0; i < out.size(); ++i, ++index) {
     const auto element = first + static_cast<std::int64_t>(i);
     if (i == 0 || element % run == 0) index = global_index(slice, element);
-    out[i] = static_cast<float>(init.std * random.normal(static_cast<std::uint64_t>(index)));
+    out[i] = static_cast<float>(init.value * random.normal(static_cast<std::uint64_t>(index)));
   }
 }
 

@@ -42,18 +42,19 @@ void Optimizer::update(const Update& u) const {
                                               .norm_factor = static_cast<float>(skip_.norm_factor),
                                               .window = static_cast<float>(skip_.window)}});
   for (const FlatRange& range : u.store.ranges()) {
-    u.ops.run(u.stream, AdamW{.master = range.master,
-                              .first = range.first,
-                              .second = range.second,
-                              .gradient = range.gradient,
-                              .copy = range.copy,
-                              .scale = scale,
-                              .lr = static_cast<float>(learning_rate(u.step)),
-                              .beta1 = static_cast<float>(config_.beta1),
-                              .beta2 = static_cast<float>(config_.beta2),
-                              .eps = static_cast<float>(config_.eps),
-                              .weight_decay = range.decay ? static_cast<float>(config_.weight_decay) : 0.0F,
-                              .step = u.step + 1});
+    u.ops.run(u.stream,
+              AdamW{.master = range.master,
+                    .first = range.first,
+                    .second = range.second,
+                    .gradient = range.gradient,
+                    .copy = range.copy,
+                    .scale = scale,
+                    .lr = static_cast<float>(learning_rate(u.step)) * range.lr_scale,
+                    .beta1 = static_cast<float>(config_.beta1),
+                    .beta2 = static_cast<float>(config_.beta2),
+                    .eps = static_cast<float>(config_.eps),
+                    .weight_decay = range.decay ? static_cast<float>(config_.weight_decay) / range.lr_scale : 0.0F,
+                    .step = u.step + 1});
   }
   u.store.publish(u.stream);
 }

@@ -13,7 +13,8 @@
 
 namespace trireme {
 
-/// Config `optimizer.*`. Weight decay applies to the parameters that the model marks: matrices and embeddings.
+/// Config `optimizer.*`. Weight decay applies to the parameters that the model marks: matrices and embeddings; what a
+/// step takes off them is lr * weight_decay, also of those that learn at a part of lr.
 struct OptimizerConfig {
   double lr = 6e-4;  // peak
   double beta1 = 0.9;

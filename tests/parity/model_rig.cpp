@@ -137,7 +137,7 @@ NamedValues random_parameters(const ParamTable& table, std::uint64_t seed) {
   for (const auto& block : table.blocks()) {
     for (const ParamSpec& spec : block) {
       const Random random(seed, spec.name);
-      const double mean = spec.init.kind == Init::Kind::ones ? 1.0 : 0.0;
+      const double mean = spec.init.kind == Init::Kind::constant ? static_cast<double>(spec.init.value) : 0.0;
       const double std = spec.shape.rank() == 2 ? 0.25 : 0.1;
       for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(spec.shape.elements()); ++i) {
         values[spec.name].push_back(static_cast<float>(Bf16(static_cast<float>(mean + std * random.normal(i)))));
