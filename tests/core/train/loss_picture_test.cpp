@@ -43,11 +43,10 @@ TEST(LossPicture, PutsPointsWhereTheyBelong) {
   curve.validation = {{100, 2.0}, {0, 8.0}};
   const auto svg = loss_picture(curve, "a < b & c");
   EXPECT_NE(svg.find("a &lt; b &amp; c"), std::string::npos);
-  // The scale is logarithmic from 2/1.05 to 8*1.05, from y = 352 up to 48: log(1.05)/log(4.41) = 0.03288 of it is
-  // margin.
-  EXPECT_NE(svg.find("cx=\"696.0\" cy=\"342.0\""), std::string::npos) << svg;
-  EXPECT_NE(svg.find("cx=\"64.0\" cy=\"58.0\""), std::string::npos) << svg;
-  EXPECT_NE(svg.find("380.0,200.0"), std::string::npos) << svg;  // 4 is the geometric middle
+  // The scale is logarithmic from y = 352 up to 48, with 4 % of the range at each end: 304 * 0.04 / 1.08 = 11.26.
+  EXPECT_NE(svg.find("cx=\"696.0\" cy=\"340.7\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("cx=\"72.0\" cy=\"59.3\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("384.0,200.0"), std::string::npos) << svg;  // 4 is the geometric middle
 }
 
 TEST(LossPicture, DrawsEvenNothing) {
