@@ -72,14 +72,27 @@ binding=(--map-by "slot:PE=$cores" --bind-to core)
 [ "$cores" -ne 0 ] || binding=(--map-by slot --bind-to none)
 command=(mpirun --hostfile "$hosts" "${binding[@]}" --mca odls_base_sigkill_timeout "$kill_seconds"
   "${keepalive[@]}" "${mca[@]}" "$trireme" "$@")
-# What is wrong with the settings on so many ranks is told here, once and whole, before a node works on it. How many a line
-# without slots takes only mpirun finds out.
-ranks=$(awk '{ sub(/\r$/, ""); sub(/#.*/, ""); gsub(/[ \t]*=[ \t]*/, "=") } NF { n = 0; for (i = 2; i <= NF; ++i) if (sub(/^slots=/, "", $i)) n = $i; if (n !~ /^[1-9][0-9]*$/) exit 1; all += n }
-  END { print all + 0 }' "$hosts") || ranks=
+# How many ranks a line without slots takes only mpirun finds out.
+ranks=$(awk '
+  { sub(/\r$/, ""); sub(/#.*/, ""); gsub(/[ \t]*=[ \t]*/, "=") }
+  NF {
+    nodes = 1
+    slots = "none"
+    for (i = 2; i <= NF; ++i) if (sub(/^slots=/, "", $i)) slots = $i
+    if (slots == "none") { unknown = 1; next }
+    if (slots !~ /^[1-9][0-9]*$/) { print "line " NR ": slots=" slots " for " $1 "; expected how many ranks it takes, at least 1"; wrong = 1; exit }
+    all += slots
+  }
+  END {
+    if (wrong) exit 1
+    if (!nodes) { print "it names no node; expected lines such as: node1 slots=4"; exit 1 }
+    print unknown ? "unknown" : all
+  }' "$hosts") || refuse "the hostfile $hosts: $ranks"
+# What is wrong with the settings on so many ranks is told here, once and whole, before a node works on it.
 case " $* " in
   *" --check"*) ;;
   " train "*)
-    if [ "${ranks:-0}" -gt 0 ]; then
+    if [ "$ranks" != unknown ]; then
       "$trireme" "$@" --check "$ranks" >&2 || { code=$?; echo "hostfile: error: the settings do not hold for $ranks ranks" >&2; exit $code; }
     else
       say "the settings are not checked beforehand: not every line of $hosts says slots=N"

@@ -62,10 +62,10 @@ void train_fields(FieldVisitor& v, TrainerConfig& c) {
   v.count_or_auto("head_rows", c.head_rows, "rows whose logits exist at a time; auto: as suits the device");
   v.group("skip", "updates that are not made: those whose loss or gradient norm is not finite, or a spike", [&] {
     v.field("budget", c.skip.budget, "updates that a run may skip; one more ends it", kNotNegative);
-    v.field("loss_factor", c.skip.loss_factor, "of its running mean: a larger loss is a spike; 0: none is",
+    v.field("loss_factor", c.skip.loss_factor, "above 1, of its running mean: a larger loss is a spike; 0: none is",
             kNotNegative);
-    v.field("norm_factor", c.skip.norm_factor, "of its running mean: a larger gradient norm is a spike; 0: none is",
-            kNotNegative);
+    v.field("norm_factor", c.skip.norm_factor,
+            "above 1, of its running mean: a larger gradient norm is a spike; 0: none is", kNotNegative);
     v.field("window", c.skip.window, "updates that the means look back on; before as many, nothing is a spike",
             kAtLeastOne);
   });
@@ -373,6 +373,14 @@ void validate(LoadedRunConfig& loaded, std::int64_t ranks, Problems& problems) {
   require(c.optimizer.beta1 < 1 && c.optimizer.beta2 < 1,
           {c.optimizer.beta1 < 1 ? "optimizer.beta2" : "optimizer.beta1", "optimizer.beta1", "optimizer.beta2"},
           fmt::format("optimizer.beta1 = {} and beta2 = {} must be below 1", c.optimizer.beta1, c.optimizer.beta2));
+  const std::pair<std::string_view, double> spikes[] = {{"train.skip.loss_factor", c.train.skip.loss_factor},
+                                                        {"train.skip.norm_factor", c.train.skip.norm_factor}};
+  for (const auto& [setting, factor] : spikes) {
+    require(factor == 0 || factor > 1, {setting},
+            fmt::format("{} = {}: whatever is above so much of its mean would be skipped; expected more than 1, or 0 "
+                        "for no such rule",
+                        setting, factor));
+  }
   require(!c.data.shards.empty(), {"data.shards"}, "data.shards is empty; expected folders that `trireme data` wrote");
   require(c.data.weights.empty() || c.data.weights.size() == c.data.shards.size(), {"data.weights", "data.shards"},
           fmt::format("data.weights has {} numbers for {} folders in data.shards", c.data.weights.size(),

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/status_board.h"
@@ -104,7 +105,7 @@ class TrainingRun {
       const bool last = step == steps;
       if (last || due(config_.eval.every, step)) validate_now();
       const bool stop = stop_ || step == options_.stop_at;
-      if (last || stop || due(config_.checkpoint.every, step)) save(last || stop);
+      if (last || stop || owed_ || due(config_.checkpoint.every, step)) save(last || stop);
       if (stop && (!last || unvalidated_)) {
         note(fmt::format("stopped after step {} of {} ({}); the same command goes on from there", step, steps,
                          why_stopped(step)));
@@ -186,11 +187,13 @@ class TrainingRun {
     }
   }
 
-  /// With `leaving`, what cannot be saved now never will be: an error. Otherwise training goes on without.
+  /// With `leaving`, what cannot be saved now never will be: an error. Otherwise training goes on without. After a step
+  /// that was skipped, the next one that is not has its checkpoint.
   void save(bool leaving) {
     tell(trainer_.flush());
-    if (skipping_ && !leaving) {
-      note(fmt::format("step {}: no checkpoint, as this step was skipped", trainer_.state().step));
+    const bool owed = std::exchange(owed_, skipping_ && !leaving);
+    if (owed_) {
+      if (!owed) note(fmt::format("step {}: no checkpoint yet, as this step was skipped", trainer_.state().step));
       return;
     }
     const PhaseScope scope(process_status(), Phase::checkpoint);
@@ -301,6 +304,7 @@ class TrainingRun {
   double save_seconds_ = 0;   // the last checkpoint took
   bool stop_ = false;         // all ranks know that some rank was asked to
   bool skipping_ = false;     // the last update that was told was skipped
+  bool owed_ = false;         // a checkpoint fell due on a skipped step
   bool unvalidated_ = false;  // a validation was broken off
 };
 

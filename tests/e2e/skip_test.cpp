@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Updates that are not made: the same ones on any number of ranks and after a resume, within a budget, without a trace
 // in the parameters.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <sstream>
 
 #include "tests/e2e/tiny_world.h"
@@ -55,7 +57,7 @@ TEST_F(Skips, ANanIsSkippedUntilTheBudgetIsSpentAlikeOnAnyRanks) {
     EXPECT_TRUE(has(outcome.err, "step 5 has loss nan")) << outcome.err;
     // Only what was made before the trouble is kept.
     EXPECT_TRUE(std::filesystem::exists(checkpoint_of(path(dir), 1)));
-    EXPECT_TRUE(has(outcome.err, "step 2: no checkpoint, as this step was skipped")) << outcome.err;
+    EXPECT_TRUE(has(outcome.err, "step 2: no checkpoint yet, as this step was skipped")) << outcome.err;
     for (const int step : {2, 3, 4, 5}) EXPECT_FALSE(std::filesystem::exists(checkpoint_of(path(dir), step)));
     const auto told = told_of(path(dir));
     ASSERT_EQ(told.size(), 5U);
@@ -97,6 +99,18 @@ TEST_F(Skips, SpikesAreTheSameOnesOnAnyRanksAndAfterAResume) {
   }
   const auto some = skipped_steps(path("spikes1"));
   EXPECT_TRUE(!some.empty() && some.size() < 18) << some.size();
+
+  // A checkpoint that falls due on one of them is made at the next step that is none.
+  const auto is_skipped = [&](std::int64_t step) { return std::find(some.begin(), some.end(), step) != some.end(); };
+  const auto due = *std::find_if(some.begin(), some.end(), [&](std::int64_t step) { return !is_skipped(step + 1); });
+  auto saved = train_command("owed", jumpy);
+  saved.insert(saved.end(), {"--set", "checkpoint.every=" + std::to_string(due), "--stop-at", std::to_string(due + 2)});
+  const auto outcome = ranks(2, saved);
+  ASSERT_EQ(outcome.code, 75) << outcome.err;
+  EXPECT_EQ(count(outcome.err, fmt::format("step {}: no checkpoint yet, as this step was skipped", due)), 1U)
+      << outcome.err;
+  EXPECT_FALSE(std::filesystem::exists(checkpoint_of(path("owed"), due)));
+  EXPECT_TRUE(std::filesystem::exists(checkpoint_of(path("owed"), due + 1))) << outcome.err;
 
   auto words = train_command("parts", jumpy);
   auto stopped = words;

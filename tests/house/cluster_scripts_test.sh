@@ -104,6 +104,15 @@ asked "hostfile: other commands are not asked" ""
 printf '# a cluster\nnode1 slots=2 max_slots=4 # here\n\nnode2\n' >half
 check "hostfile: a line without slots" 0 "not every line of half says slots=N" \
   bash "$root/launch/hostfile.sh" half --trireme "$trireme" --dry-run train wrong.yaml
+printf 'node1 slots=2\nnode2 slots = 0 # down\n' >none
+check "hostfile: a node that takes no rank" 2 "the hostfile none: line 2: slots=0 for node2; expected how many ranks it takes, at least 1" \
+  bash "$root/launch/hostfile.sh" none --trireme "$trireme" --dry-run train x.yaml
+printf 'node1 slots=\nnode2 slots=2\n' >open
+check "hostfile: slots without a number" 2 "the hostfile open: line 1: slots= for node1" \
+  bash "$root/launch/hostfile.sh" open --trireme "$trireme" data x.yaml
+printf '# node1 slots=2\n\n' >empty
+check "hostfile: no node" 2 "the hostfile empty: it names no node; expected lines such as: node1 slots=4" \
+  bash "$root/launch/hostfile.sh" empty --trireme "$trireme" --dry-run train x.yaml
 check "hostfile: no command" 2 "no command for trireme" "${hostfile[@]}"
 check "hostfile: unknown option" 2 "unknown option '--slots'" "${hostfile[@]}" --slots 3 train x.yaml
 check "hostfile: no number" 2 "--cores many: expected a whole number" "${hostfile[@]}" --cores many train x.yaml
@@ -120,9 +129,14 @@ case $code in
   deaf) touch up; exec sleep 10 ;;
   *) exit $code ;;
 esac'
-stand_in bin/scontrol 'echo "scontrol $*"; [ ! -e refused ] || { echo "not now"; exit 1; }'
+# scontrol's tells of a job that is preempted where there is `preempted`, and refuses to requeue where there is `refused`.
+# shellcheck disable=SC2016  # not to be expanded here
+stand_in bin/scontrol 'case "$*" in
+  *"show job 7") time=None; [ ! -e preempted ] || time=2026-01-31T01:02:03; echo "JobId=7 PreemptEligibleTime=2026-01-31T01:02:03 PreemptTime=$time" ;;
+  *) echo "scontrol $*"; [ ! -e refused ] || { echo "not now"; exit 1; } ;;
+esac'
 codes() {
-  rm -f up refused
+  rm -f up refused preempted
   printf '%s\n' "$@" >codes
 }
 # signalled "SIGNAL ..." COMMAND...: the command, and the signals once it is up, a third of a second apart.
@@ -163,6 +177,15 @@ said "sbatch: done" 0 "requeue"
 codes 2
 check "sbatch: a wrong request is not requeued" 2 "ended with exit code 2" "${job[@]}"
 said "sbatch: a wrong request is not requeued" 0 "requeue"
+codes 1
+check "sbatch: a failure is not requeued" 1 "ended with exit code 1" "${job[@]}"
+said "sbatch: a failure is not requeued" 0 "requeue"
+codes 205
+touch preempted
+check "sbatch: a job that lost its daemons to preemption goes back" 75 "back in the queue" "${job[@]}"
+codes 2
+touch preempted
+check "sbatch: a wrong request does not" 2 "ended with exit code 2" "${job[@]}"
 codes 75
 check "sbatch: 75 goes back to the queue" 75 "back in the queue" "${job[@]}"
 codes wait

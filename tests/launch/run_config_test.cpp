@@ -89,6 +89,17 @@ TEST(RunConfig, AllThatCannotBeIsSaidAtOnceWithItsPlace) {
             "  x.yaml:15: data.weights has 1 numbers for 2 folders in data.shards");
 }
 
+TEST(RunConfig, AFactorThatWouldSkipWhatIsUsualIsRefused) {
+  const std::string data = "data: {shards: [x]}\n";
+  EXPECT_EQ(load("train:\n  skip:\n    loss_factor: 1\n    norm_factor: 0.5\n" + data).problems,
+            "2 problems in the configuration:\n"
+            "  x.yaml:3: train.skip.loss_factor = 1: whatever is above so much of its mean would be skipped; expected "
+            "more than 1, or 0 for no such rule\n"
+            "  x.yaml:4: train.skip.norm_factor = 0.5: whatever is above so much of its mean would be skipped; "
+            "expected more than 1, or 0 for no such rule");
+  EXPECT_EQ(load("train: {skip: {loss_factor: 0, norm_factor: 1.02}}\n" + data).problems, "");
+}
+
 TEST(RunConfig, AxesWhoseProductIsNoNumberAreRefused) {
   // 2^32 * 2^32 is 0 in 64 bits: a remainder by it ends the process.
   const std::string data = "data: {shards: [x]}\n";
