@@ -17,7 +17,6 @@
 #include "core/base/status_board.h"
 #include "core/base/stop.h"
 #include "core/io/atomic_file.h"
-#include "core/model/model.h"
 #include "core/train/checkpoint.h"
 #include "core/train/init.h"
 #include "core/train/loss_picture.h"
@@ -28,19 +27,12 @@
 #include "launch/memory_check.h"
 #include "launch/run.h"
 #include "launch/time_limit.h"
+#include "launch/train_check.h"
 
 namespace trireme {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct TrainOptions {
-  std::string config;
-  std::vector<std::string> sets;
-  ResumePolicy resume;
-  std::int64_t stop_at = 0;
-  bool json = false;
-};
 
 /// One training run on this rank, from its first step here to its last.
 class TrainingRun {
@@ -307,49 +299,6 @@ class TrainingRun {
   bool owed_ = false;         // a checkpoint fell due on a skipped step
   bool unvalidated_ = false;  // a validation was broken off
 };
-
-/// --describe: the settings that `path` and `sets` come to; without a file, those of the preset alone.
-int describe_run(const std::string& path, const std::vector<std::string>& sets, bool json) {
-  Problems problems;
-  auto resolved = load_run_config(path, sets, problems);
-  problems.raise();
-  const std::vector<std::string> preset = {"model.preset=" + resolved.config.model.preset};
-  auto standard = load_run_config("", preset, problems);
-  problems.raise();
-  if (!json) {
-    fmt::print("# model: the preset {} and what replaces it; --json says where each value is from\n",
-               resolved.config.model.preset);
-  }
-  print_settings([&](FieldVisitor& v) { fields(v, resolved.config); },
-                 [&](FieldVisitor& v) { fields(v, standard.config); }, resolved.places, json);
-  return 0;
-}
-
-/// --check: what the settings come to on so many ranks, or all that is wrong with them. Memory, GPUs and the run folder
-/// are looked at by the start itself.
-int check_run(const TrainOptions& options, std::int64_t ranks, const Problems& found) {
-  const auto config = checked_run_config(options.config, options.sets, ranks, found);
-  const auto& mesh = config.mesh;
-  const auto parameters = Model(config.model.architecture).params().count();
-  const auto micro_steps = config.train.global_batch / (config.train.micro_batch * mesh.data());
-  if (options.json) {
-    const nlohmann::json result = {
-        {"ranks", ranks},
-        {"mesh", {{"replica", mesh.replica}, {"shard", mesh.shard}, {"tensor", mesh.tensor}}},
-        {"parameters", parameters},
-        {"micro_steps", micro_steps},
-        {"run", config.run.dir}};
-    fmt::print("{}\n", result.dump());
-    return 0;
-  }
-  fmt::print(
-      "{}: settings and data are valid for {} ranks: mesh {} x {} x {} (replica x shard x tensor), {} parameters, {} "
-      "steps of {} "
-      "micro-steps, run folder {}; nothing was started\n",
-      options.config, ranks, mesh.replica, mesh.shard, mesh.tensor, parameters, config.train.steps, micro_steps,
-      config.run.dir);
-  return 0;
-}
 
 }  // namespace
 
