@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <set>
 #include <string_view>
 
@@ -16,11 +17,12 @@
 namespace trireme {
 namespace {
 
-/// Of a GPU's free memory, what libraries take once they work: workspaces, kernels that are loaded when first used, and
-/// between ranks NCCL's buffers. Assumed, and generous.
-std::int64_t library_bytes(DeviceKind kind, const RunConfig& config) {
-  if (kind != DeviceKind::cuda) return 0;
-  return (config.mesh.ranks() > 1 ? std::int64_t{2} : std::int64_t{1}) << 30U;
+/// What libraries take of a rank's memory once they work. On a GPU workspaces, kernels that are loaded when first used,
+/// and between ranks NCCL's buffers: assumed, and generous. On a CPU those of MPI and oneDNN: 62 MB were measured.
+std::int64_t library_bytes(DeviceKind kind, int ranks) {
+  if (kind == DeviceKind::cpu) return std::int64_t{64} << 20U;
+  if (kind == DeviceKind::dry) return 0;
+  return (ranks > 1 ? std::int64_t{2} : std::int64_t{1}) << 30U;
 }
 
 std::string gib(std::int64_t bytes) { return fmt::format("{:.4g} GiB", static_cast<double>(bytes) / 0x1p30); }
@@ -68,21 +70,80 @@ std::vector<Change> open_changes(const RunConfig& config) {
   return changes;
 }
 
+/// A word of a command line, quoted for a shell where it has to be.
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
+/// The command that looks at other meshes; none on one rank, which has no other.
+std::string search_command(const RunRequest& request, std::int64_t ranks, const std::string& gpu) {
+  if (ranks == 1) return "";
+  std::string line = "trireme plan " + shell_word(request.config);
+  for (const auto& assignment : request.sets) line += " --set " + shell_word(assignment);
+  return fmt::format("{} --world {}{} --search", line, ranks, gpu.empty() ? "" : " --gpu " + gpu);
+}
+
+/// The device in the words of `trireme plan --gpu`; nothing where it knows none of that kind.
+std::string name_for_plan(const Device& device) {
+  if (device.kind() == DeviceKind::cpu) return "cpu";
+  auto description = device.description();
+  std::transform(description.begin(), description.end(), description.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* name : {"a100", "b200", "h100", "h200"}) {
+    if (description.find(name) != std::string::npos) return name;
+  }
+  return "";
+}
+
+/// What the poorest rank has, for all must do with that, and where it has it.
+struct Scarcest {
+  std::int64_t bytes = 0;
+  std::string where;
+};
+
+/// All ranks call.
+Scarcest scarcest(World& world, const Device& device) {
+  const bool shared = device.kind() == DeviceKind::cpu;
+  const std::int64_t sharing = shared ? world.local_size() : 1;
+  const std::int64_t own = available_bytes(device) / sharing - library_bytes(device.kind(), world.size());
+  std::array<std::int64_t, 1> most_wanting = {-own};
+  world.group().host_reduce(most_wanting, Reduction::max);
+  std::array<std::int64_t, 1> first = {own == -most_wanting[0] ? -world.rank() : -world.size()};
+  world.group().host_reduce(first, Reduction::max);
+  const bool alone = world.size() == 1;
+  Scarcest result{std::max<std::int64_t>(0, -most_wanting[0]), ""};
+  if (shared) {
+    result.where = fmt::format("in the host's memory{}{}", alone ? "" : " on " + world.host(),
+                               sharing == 1 ? "" : fmt::format(" for each of its {} ranks", sharing));
+  } else {
+    result.where = fmt::format("on {}{}", device.description(),
+                               alone ? "" : fmt::format(" of rank {} on {}", world.rank(), world.host()));
+  }
+  result.where += fmt::format(" beside {} for libraries", gib(library_bytes(device.kind(), world.size())));
+  world.group().host_broadcast(result.where, static_cast<int>(-first[0]));
+  return result;
+}
+
 /// What to do about it, for people.
-std::string advice_text(const MemoryAdvice& advice, std::int64_t ranks) {
-  const auto others = fmt::format("`trireme plan CONFIG --world {} --search` tries other meshes", ranks);
+std::string advice_text(const MemoryAdvice& advice, std::int64_t ranks, const std::string& search) {
+  const auto others = search.empty() ? "" : fmt::format("`{}` tries other meshes", search);
   if (advice.fitting.empty()) {
     return fmt::format(
         "No smaller micro-batch, recomputation or sharding over as many ranks ({}) makes it fit: a rank takes at least "
-        "{}{}. Take more ranks, a shorter train.sequence or a smaller model; {}",
+        "{}{}. Take more ranks, a shorter train.sequence or a smaller model{}",
         ranks, gib(advice.least.bytes),
-        advice.least.settings.empty() ? "" : fmt::format(" (with {})", fmt::join(advice.least.settings, " ")), others);
+        advice.least.settings.empty() ? "" : fmt::format(" (with {})", fmt::join(advice.least.settings, " ")),
+        others.empty() ? "" : "; " + others);
   }
-  std::string text = "What would fit:";
+  std::string text = "What would fit, with a twentieth of that to spare:";
   for (const MemoryChoice& choice : advice.fitting) {
     text += fmt::format("\n  --set {}: {}", fmt::join(choice.settings, " --set "), gib(choice.bytes));
   }
-  return text + "\n" + others;
+  return others.empty() ? text : text + "\n" + others;
 }
 
 }  // namespace
@@ -132,22 +193,17 @@ MemoryAdvice memory_advice(const RunConfig& config, DeviceKind kind, std::int64_
   return advice;
 }
 
-void check_memory(World& world, const RunConfig& config, const Device& device) {
+void check_memory(World& world, const RunConfig& config, const Device& device, const RunRequest& request) {
   const DeviceKind kind = device.kind();
-  const std::int64_t sharing = kind == DeviceKind::cpu ? world.local_size() : 1;
-  std::array<std::int64_t, 1> negated = {-available_bytes(device) / sharing};
-  world.group().host_reduce(negated, Reduction::max);  // all must do with what the poorest has
+  const Scarcest free = scarcest(world, device);
   on_rank_zero(world, [&] {
-    const std::int64_t libraries = library_bytes(kind, config);
-    const std::int64_t available = std::max<std::int64_t>(0, -negated[0] - libraries);
     const std::int64_t needed = planned_bytes(config, kind);
-    if (needed <= available) return;
-    const auto where = kind == DeviceKind::cuda
-                           ? fmt::format("on {} beside {} for libraries", device.description(), gib(libraries))
-                           : fmt::format("in the host's memory{}",
-                                         sharing == 1 ? "" : fmt::format(" for each of its {} ranks", sharing));
-    fail_usage("a rank of this run takes {}, and {} are free {}; nothing was started. {}", gib(needed), gib(available),
-               where, advice_text(memory_advice(config, kind, available), config.mesh.ranks()));
+    if (needed <= free.bytes) return;
+    // Who follows the advice is not to stand at the brim: a process takes up to 5 % more than its plan.
+    const auto advice = memory_advice(config, kind, free.bytes - free.bytes / 20);
+    const std::int64_t ranks = config.mesh.ranks();
+    fail_usage("a rank of this run takes {}, and {} are free {}; nothing was started. {}", gib(needed), gib(free.bytes),
+               free.where, advice_text(advice, ranks, search_command(request, ranks, name_for_plan(device))));
   });
 }
 

@@ -23,6 +23,12 @@ struct MemoryAdvice {
   MemoryChoice least;                 // of all that were looked at
 };
 
+/// How the run was asked for: what `trireme plan` is to be given to look at the same.
+struct RunRequest {
+  std::string config;  // the file
+  std::vector<std::string> sets;
+};
+
 /// What one rank of the run takes, counted as `trireme plan` counts it: its device's memory and, where that is the
 /// host's, what it holds there for copies.
 std::int64_t planned_bytes(const RunConfig& config, DeviceKind kind);
@@ -32,7 +38,7 @@ MemoryAdvice memory_advice(const RunConfig& config, DeviceKind kind, std::int64_
 
 /// Holds what each rank will take against what its device has left, which on a CPU its node's ranks share, and of which
 /// on a GPU libraries need a part. All ranks call; where one has too little, throws Error(usage) on all, told by rank 0
-/// with what would fit.
-void check_memory(World& world, const RunConfig& config, const Device& device);
+/// whose device it is and what would fit.
+void check_memory(World& world, const RunConfig& config, const Device& device, const RunRequest& request);
 
 }  // namespace trireme

@@ -85,6 +85,8 @@ RunConfig parse_resolved(const std::string& text, const std::string& name) {
   return config;
 }
 
+fs::path settings_path(const RunConfig& config) { return fs::path(config.run.dir) / "run.yaml"; }
+
 /// Ranks of the tensor axis that hold the same key and value heads.
 std::int64_t copies_of(const Architecture& architecture, const MeshShape& mesh) {
   return std::max<std::int64_t>(1, mesh.tensor / architecture.kv_heads);
@@ -333,22 +335,25 @@ void keep_tokenizer(const std::string& file, const std::string& folder) {
   write_file_atomic(to, read_file(file, std::uint64_t{256} << 20U));
 }
 
+std::string run_folder_problem(const RunConfig& config) {
+  const auto path = settings_path(config);
+  if (!fs::exists(path)) return "";
+  const auto before = parse_resolved(read_file(path, std::uint64_t{1} << 20U), path);
+  if (hash_of(before) == hash_of(config)) return "";
+  return fmt::format("{} holds a run with other settings; choose another run.dir, or give these back:\n  {}",
+                     config.run.dir, fmt::join(differences(before, config), "\n  "));
+}
+
 std::unique_ptr<FolderLock> claim_run_folder(const RunConfig& config) {
   // After a kill, mpirun may return before the last process of the job is gone.
   constexpr std::chrono::seconds kPatience{5};
-  const auto path = fs::path(config.run.dir) / "run.yaml";
   std::error_code problem;
   fs::create_directories(config.run.dir, problem);
   check(!problem, "cannot create the run folder {}: {}", config.run.dir, problem.message());
   auto lock = std::make_unique<FolderLock>(config.run.dir, kPatience);
-  if (fs::exists(path)) {
-    const auto before = parse_resolved(read_file(path, std::uint64_t{1} << 20U), path);
-    if (hash_of(before) != hash_of(config)) {
-      fail_usage("{} holds a run with other settings; choose another run.dir, or give these back:\n  {}",
-                 config.run.dir, fmt::join(differences(before, config), "\n  "));
-    }
-  }
-  write_file_atomic(path, to_yaml(config));
+  const auto mismatch = run_folder_problem(config);
+  check_usage(mismatch.empty(), "{}", mismatch);
+  write_file_atomic(settings_path(config), to_yaml(config));
   const auto& corpus = config.data.shards.front();
   const auto tokenizer = tokenizer_in(fs::is_directory(corpus) ? corpus : fs::path(corpus).parent_path().string());
   if (!tokenizer.empty() && tokenizer_in(config.run.dir).empty()) keep_tokenizer(tokenizer, config.run.dir);

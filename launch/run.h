@@ -92,6 +92,8 @@ RunConfig read_run_folder(const std::string& folder);
 std::string tokenizer_in(const std::string& folder);
 /// Puts a copy of the tokenizer's file into the folder, as tokenizer.json, tokenizer.tiktoken or tokenizer.tiktoken.gz.
 void keep_tokenizer(const std::string& file, const std::string& folder);
+/// Why the run folder cannot be this run's: it holds one with other settings, which are listed. Nothing where it can.
+std::string run_folder_problem(const RunConfig& config);
 /// Takes the run folder for this job alone, for as long as what is returned lives; throws Error naming the job that has
 /// it. Holds it to its settings: writes run.yaml on the first start; on another one, throws Error(usage) that lists the
 /// settings which fix the result and differ. The corpus' tokenizer is copied beside it, for the exams.

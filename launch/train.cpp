@@ -318,7 +318,8 @@ int train_command(std::span<const std::string> arguments) {
       "stop-at", po::value<std::int64_t>()->default_value(0), "save and leave with exit code 75 after this step")(
       "max-seconds", po::value<std::string>(), "the same before this time is over; as --set run.max_seconds=...")(
       "check", po::value<std::int64_t>(),
-      "tell whether the settings and the data are valid for this many ranks, or all that is wrong with them, and stop; "
+      "tell whether the settings, the data and the run folder let this many ranks start, or all that is wrong, and "
+      "stop; "
       "needs no mpirun")(
       "describe",
       "print every setting with the value that CONFIG, --set and the preset give it, and stop; CONFIG may be "
@@ -353,7 +354,7 @@ int train_command(std::span<const std::string> arguments) {
   return run_in_world([&](World& world) {
     const auto config = shared_run_config(world, options.config, options.sets, found);
     auto device = make_device(world, engine_config(config));
-    check_memory(world, config, *device);
+    check_memory(world, config, *device, {options.config, options.sets});
     std::unique_ptr<FolderLock> lock;  // of rank 0, until the run ends
     on_rank_zero(world, [&] {
       lock = claim_run_folder(config);

@@ -29,6 +29,12 @@ int describe_run(const std::string& path, const std::vector<std::string>& sets, 
 
 int check_run(const TrainOptions& options, std::int64_t ranks, const Problems& found) {
   const auto config = checked_run_config(options.config, options.sets, ranks, found);
+  Problems of_folder;
+  const auto mismatch = run_folder_problem(config);
+  const auto missing = resume_problem(checkpoint_folder(config), options.resume);
+  if (!mismatch.empty()) of_folder.add("", mismatch);
+  if (!missing.empty()) of_folder.add("", "--resume: " + missing);
+  of_folder.raise();
   const auto& mesh = config.mesh;
   const auto parameters = Model(config.model.architecture).params().count();
   const auto micro_steps = config.train.global_batch / (config.train.micro_batch * mesh.data());
@@ -44,8 +50,7 @@ int check_run(const TrainOptions& options, std::int64_t ranks, const Problems& f
   }
   fmt::print(
       "{}: settings and data are valid for {} ranks: mesh {} x {} x {} (replica x shard x tensor), {} parameters, {} "
-      "steps of {} "
-      "micro-steps, run folder {}; nothing was started\n",
+      "steps of {} micro-steps, run folder {}; nothing was started\n",
       options.config, ranks, mesh.replica, mesh.shard, mesh.tensor, parameters, config.train.steps, micro_steps,
       config.run.dir);
   return 0;

@@ -23,7 +23,8 @@ struct TrainOptions {
 /// the exit code.
 int describe_run(const std::string& path, const std::vector<std::string>& sets, bool json);
 /// --check: prints what the settings come to on so many ranks, or throws Error(usage) with all that is wrong with them
-/// and `found`, which was met before. Memory, GPUs and the run folder are looked at by the start itself.
+/// and `found`, which was met before; with valid settings, with what keeps the run folder from being this run's. Memory
+/// and GPUs are looked at by the start itself.
 int check_run(const TrainOptions& options, std::int64_t ranks, const Problems& found);
 
 }  // namespace trireme

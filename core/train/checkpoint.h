@@ -99,6 +99,10 @@ struct CheckpointEntry {
 /// The committed checkpoints under `root`, newest first. Throws Error when `root` cannot be read.
 std::vector<CheckpointEntry> list_checkpoints(const std::string& root);
 
+/// Why a run whose checkpoints are under `root` cannot resume as the policy says: there is none, or not that step.
+/// Nothing where it can, as far as names tell.
+std::string resume_problem(const std::string& root, const ResumePolicy& policy);
+
 /// What is in `root` and is no checkpoint: folders step-* that have no manifest, newest first, then stages: being
 /// written, or left by a job that was killed.
 std::vector<std::string> list_incomplete(const std::string& root);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Choosing a checkpoint and loading it: all ranks take the same one, or fall back together.
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -155,7 +158,25 @@ std::string find_checkpoint(const std::string& path) {
        path);
 }
 
+/// What the policy asks for and is not among the steps under root.
+std::string what_is_missing(const std::vector<std::int64_t>& steps, const std::string& root,
+                            const ResumePolicy& policy) {
+  using Kind = ResumePolicy::Kind;
+  if (policy.kind == Kind::automatic || policy.kind == Kind::never) return {};
+  if (steps.empty()) return fmt::format("there is no checkpoint in {} to resume from", root);
+  if (policy.kind == Kind::strict || std::find(steps.begin(), steps.end(), policy.step) != steps.end()) return {};
+  return fmt::format("there is no step {} in {}: there are {}", policy.step, root, fmt::join(steps, ", "));
+}
+
 }  // namespace
+
+std::string resume_problem(const std::string& root, const ResumePolicy& policy) {
+  std::vector<std::int64_t> steps;
+  if (fs::is_directory(root)) {
+    for (const CheckpointEntry& entry : list_checkpoints(root)) steps.push_back(entry.step);
+  }
+  return what_is_missing(steps, root, policy);
+}
 
 CheckpointSummary inspect_checkpoint(const std::string& path) { return summary_of(read_manifest_alone(path)); }
 
@@ -214,7 +235,8 @@ std::optional<TrainState> Checkpoints::load(const ResumePolicy& policy) {
       on_rank_zero(parts_.world, [&] { return std::string(has_quarantine(root) ? "yes" : "no"); }) == "no") {
     return std::nullopt;
   }
-  check_usage(!steps.empty() || policy.kind == Kind::automatic, "there is no checkpoint in {} to resume from", root);
+  const std::string missing = what_is_missing(steps, root, policy);
+  check_usage(missing.empty(), "{}", missing);
   for (const std::int64_t step : steps) {
     if (policy.kind == Kind::step && step != policy.step) continue;
     const std::string folder = step_path(root, step);
@@ -243,9 +265,6 @@ std::optional<TrainState> Checkpoints::load(const ResumePolicy& policy) {
         on_rank_zero(parts_.world, [&] { return move_to_quarantine(root, step, attempt_, "bad"); });
     note(fmt::format("step {} does not load and is now {}: {}", step, moved, problem));
   }
-  std::string there;
-  for (const std::int64_t step : steps) there += fmt::format("{}{}", there.empty() ? "" : ", ", step);
-  check_usage(policy.kind != Kind::step, "there is no step {} in {}: there are {}", policy.step, root, there);
   fail(
       "nothing in {} loads: what was there is in {}/quarantine. Look at it with `trireme inspect`, put a checkpoint "
       "back "

@@ -54,10 +54,17 @@ TEST_F(Edges, ARunThatCannotFitIsRefusedBeforeItTakesMemory) {
             "--set", "model.preset=gpt3_175b", "--set", "device=cpu", "--set", "run.dir=giant"});
     EXPECT_EQ(outcome.code, 2) << outcome.err;
     EXPECT_EQ(count(outcome.err, "a rank of this run takes "), 1U) << outcome.err;
-    for (const char* part : {"are free in the host's memory", "nothing was started", "a rank takes at least",
-                             "recompute=full", "trireme plan CONFIG --world"}) {
+    for (const char* part :
+         {"are free in the host's memory", "nothing was started", "a rank takes at least", "recompute=full"}) {
       EXPECT_TRUE(has(outcome.err, part)) << part << " in " << outcome.err;
     }
+    // The command that is proposed is that of this run; on one rank there is no other mesh.
+    EXPECT_EQ(count(outcome.err,
+                    "--set 'data.shards=[shards]' --set model.preset=gpt3_175b --set device=cpu --set "
+                    "run.dir=giant --world 2 --gpu cpu --search` tries other meshes"),
+              n == 1 ? 0U : 1U)
+        << outcome.err;
+    EXPECT_EQ(count(outcome.err, "trireme plan"), n == 1 ? 0U : 1U) << outcome.err;
     EXPECT_FALSE(std::filesystem::exists(path("giant")));
   }
 }

@@ -121,6 +121,27 @@ TEST_F(Usage, OtherSettingsInTheSameRunFolder) {
   EXPECT_EQ(ranks(2, train_command("run", {"--set", "log.every=1", "--stop-at", "3"})).code, 75);
 }
 
+TEST_F(Usage, ARunFolderThatCannotGoOnIsKnownBeforeTheStart) {
+  ASSERT_EQ(ranks(2, train_command("going", {"--stop-at", "2"})).code, 75);
+  const auto before = read_text(path("going/run.yaml"));
+  const auto asked = [](const Words& more) {
+    auto words = train_command("going", {"--check", "2"});
+    words.insert(words.end(), more.begin(), more.end());
+    return alone(words);
+  };
+  EXPECT_EQ(asked({}).code, 0);
+  EXPECT_EQ(asked({"--resume", "2", "--set", "log.every=1"}).code, 0);
+  EXPECT_EQ(asked({"--resume", "never"}).code, 0);
+  expect_said_once(asked({"--resume", "1"}), 2, {"there is no step 1 in going/checkpoints: there are 2"});
+  expect_said_once(asked({"--resume", "77", "--set", "optimizer.lr=0.1"}), 2,
+                   {"2 problems", "going holds a run with other settings", "optimizer.lr: was 0.001, now 0.1",
+                    "there is no step 77 in going/checkpoints: there are 2"});
+  expect_said_once(alone(train_command("fresh", {"--check", "2", "--resume", "strict"})), 2,
+                   {"there is no checkpoint in fresh/checkpoints to resume from"});
+  EXPECT_EQ(read_text(path("going/run.yaml")), before);
+  EXPECT_FALSE(fs::exists(path("fresh")));
+}
+
 TEST_F(Usage, ExamsThatCannotBeHeld) {
   ASSERT_EQ(ranks(2, train_command("examined", {"--stop-at", "2"})).code, 75);
   expect_said_once(ranks(2, {"eval", "examined", "--data", "world/exam", "--shots", "9"}), 2,

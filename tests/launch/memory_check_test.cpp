@@ -2,13 +2,17 @@
 // What would fit instead of a run that does not: by the plan of each proposal, and no proposal too many.
 #include "launch/memory_check.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <utility>
 
 #include "core/base/error.h"
 #include "kernels/kernels.h"
 #include "launch/run_config.h"
+#include "parallel/parallel.h"
 
 namespace trireme {
 namespace {
@@ -81,6 +85,56 @@ TEST(MemoryAdvice, ProposesNothingThatTheRunIsAlready) {
 TEST(PlannedBytes, OnACpuCountTheHostsCopiesToo) {
   const auto config = config_with({}, 1);
   EXPECT_GT(planned_bytes(config, DeviceKind::cpu), planned_bytes(config, kCuda));
+}
+
+TEST(CheckMemory, NamesThePoorestRankAndItsBytes) {
+  const auto config = config_with({}, 4);
+  const auto request = RunRequest{"a run.yaml", {"data.weights=[1, 2]", "train.seed=1"}};
+  const auto outcome = [&](const std::vector<std::int64_t>& free) {
+    testing::internal::CaptureStderr();
+    std::atomic<int> refused = 0;
+    run_thread_world(4, [&](World& world) {
+      auto machine = find_machine("h100", 1);
+      machine.memory_bytes = machine.reserved_bytes + free[static_cast<std::size_t>(world.rank())];
+      const auto device = make_dry_device(machine);
+      try {
+        check_memory(world, config, *device, request);
+      } catch (const Error& e) {
+        refused += e.code() == ExitCode::usage ? 1 : 0;
+      }
+    });
+    return std::pair(refused.load(), testing::internal::GetCapturedStderr());
+  };
+  const auto needed = planned_bytes(config, DeviceKind::dry);
+  EXPECT_EQ(outcome({needed, needed, needed, needed}), std::pair(0, std::string()));
+  const auto [refused, said] = outcome({needed, needed - 1, needed * 3 / 4, needed});
+  EXPECT_EQ(refused, 4);
+  const auto poorest = fmt::format("{:.4g} GiB are free", static_cast<double>(needed * 3 / 4) / 0x1p30);
+  EXPECT_NE(said.find(poorest), std::string::npos) << said;
+  EXPECT_NE(said.find(" of rank 2 on "), std::string::npos) << said;
+  EXPECT_NE(said.find("`trireme plan 'a run.yaml' --set 'data.weights=[1, 2]' --set train.seed=1 --world 4 --gpu h100 "
+                      "--search` tries other meshes"),
+            std::string::npos)
+      << said;
+}
+
+TEST(CheckMemory, WhatItProposesIsNotAtTheBrim) {
+  const auto config = config_with({}, 1);
+  const auto smaller = memory_advice(config, kCuda, planned_bytes(config, kCuda) - 1).fitting.front();
+  const auto proposes = [&](std::int64_t free) {
+    testing::internal::CaptureStderr();
+    run_thread_world(1, [&](World& world) {
+      auto machine = find_machine("h100", 1);
+      machine.memory_bytes = machine.reserved_bytes + free;
+      const auto device = make_dry_device(machine);
+      EXPECT_THROW(check_memory(world, config, *device, {"x.yaml", {}}), Error);
+    });
+    const auto said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(said.find("trireme plan"), std::string::npos) << "there is no other mesh of one rank: " << said;
+    return said.find("--set " + smaller.settings.front() + ":") != std::string::npos;
+  };
+  EXPECT_FALSE(proposes(smaller.bytes));
+  EXPECT_TRUE(proposes(smaller.bytes + smaller.bytes / 19 + 1));
 }
 
 TEST(AvailableBytes, OfADryDeviceAreWhatItsMachineHasLeft) {
