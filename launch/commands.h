@@ -20,6 +20,7 @@ int eval_command(std::span<const std::string> arguments);
 int inspect_command(std::span<const std::string> arguments);
 int plan_command(std::span<const std::string> arguments);
 int fit_command(std::span<const std::string> arguments);
+int sweep_command(std::span<const std::string> arguments);
 int bench_command(std::span<const std::string> arguments);
 
 /// --set KEY=VALUE, any number of times.

@@ -263,7 +263,8 @@ class Expansion {
                               .tokens = run.tokens,
                               .flops_6nd = run.flops_6nd,
                               .flops_appendix_f = run.flops_appendix_f,
-                              .budget = run.budget});
+                              .budget = run.budget,
+                              .budget_flops = run.budget_flops});
   }
 
   void add(StudyRun run) {

@@ -25,6 +25,7 @@ struct StudyBranch {
   double tokens = 0;           // of all its steps, the trunk's included
   double flops_6nd = 0, flops_appendix_f = 0;
   std::string budget;  // as in StudyRun
+  double budget_flops = 0;
   double seconds = 0;  // planned, from from_step to its end
 };
 
