@@ -22,6 +22,7 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 /// The least of three steps, after two that are not measured: what other processes take is not the run's.
 double step_seconds(World& world, RunConfig config, int threads) {
   config.mesh = {};
+  config.train.document_mask = false;  // made-up tokens are one document
   config.device = DeviceChoice::cpu;
   config.cpu.threads = threads;
   const auto& a = config.model.architecture;
