@@ -244,6 +244,30 @@ TEST(Study, RunsAreSizedByMemoryOrTime) {
   EXPECT_FALSE(problems.empty());
 }
 
+TEST(Study, TheBasesFileIsUnderItsOtherSettings) {
+  const auto file = fs::temp_directory_path() / "trireme_study_test_base.yaml";
+  std::ofstream(file) << "model: {preset: tiny_gpt2, vocabulary: 500}\ntrain: {sequence: 32, global_batch: 4}\n"
+                         "optimizer: {beta2: 0.9}\n";
+  const auto study =
+      "base: {file: " + file.string() +
+      ", train: {global_batch: 16}}\nmodels: [{width: 64, head_size: 16}]\nbudgets: {tokens: [1.0e+6]}\n";
+  const auto r = load(study);
+  ASSERT_EQ(r.problems, "");
+  ASSERT_EQ(r.study.runs.size(), 1U);
+  const RunConfig& config = r.study.runs[0].config;
+  EXPECT_EQ(config.train.global_batch, 16);
+  EXPECT_EQ(config.train.sequence, 32);
+  EXPECT_EQ(config.optimizer.beta2, 0.9);
+  EXPECT_EQ(config.model.architecture.vocabulary, 500);
+  EXPECT_EQ(config.model.architecture.heads, 4);
+  EXPECT_EQ(config.model.architecture.feed_forward, 256);
+  std::ofstream(file) << "train:\n  stepz: 3\n";
+  EXPECT_NE(load(study).problems.find(file.string() + ":2: unknown setting 'train.stepz'"), std::string::npos)
+      << load(study).problems;
+  EXPECT_NE(load("base: {file: no-such.yaml}\nmodels: [{}]\nbudgets: {tokens: [1]}\n").problems.find("no-such.yaml"),
+            std::string::npos);
+}
+
 TEST(StudyNames, AreShortAndSafe) {
   EXPECT_EQ(short_number(865152), "865k");
   EXPECT_EQ(short_number(999600), "1M");
