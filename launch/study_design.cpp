@@ -145,16 +145,6 @@ void judge_held_out(const std::vector<DesignPoint>& points, std::vector<std::str
   warnings.push_back("no held-out run is larger (N * D) than all fitted ones: its prediction is no extrapolation");
 }
 
-/// A study that cannot tell published exponents apart.
-void judge_interval(const std::vector<DesignPoint>& points, double level, std::vector<std::string>& warnings) {
-  const auto expected = expected_interval(points, kLossNoise, level);
-  if (!expected || expected->width <= kWidestInterval) return;
-  warnings.push_back(fmt::format(
-      "the {:.0f} % interval of the exponent a (N* ~ C^a) would be about {:.2f} wide, were Hoffmann et al.'s law the "
-      "truth ({:.2f}) and single losses {:.1f} % off: spread the budgets wider, or add runs at their ends",
-      100 * level, expected->width, expected->truth, 100 * expected->noise));
-}
-
 }  // namespace
 
 std::vector<DesignPoint> design_points(const Study& study) {
@@ -182,8 +172,17 @@ std::vector<std::string> design_warnings(const Study& study) {
   judge_profiles(points, warnings);
   judge_runs(study, warnings);
   judge_held_out(points, warnings);
-  judge_interval(points, study.settings.fit.level, warnings);
   return warnings;
+}
+
+std::string interval_warning(const Study& study) {
+  const double level = study.settings.fit.level;
+  const auto expected = expected_interval(design_points(study), kLossNoise, level);
+  if (!expected || expected->width <= kWidestInterval) return "";
+  return fmt::format(
+      "the {:.0f} % interval of the exponent a (N* ~ C^a) would be about {:.2f} wide, were Hoffmann et al.'s law the "
+      "truth ({:.2f}) and single losses {:.1f} % off: spread the budgets wider, or add runs at their ends",
+      100 * level, expected->width, expected->truth, 100 * expected->noise);
 }
 
 }  // namespace trireme

@@ -27,4 +27,8 @@ std::vector<DesignPoint> design_points(const Study& study);
 /// that are no extrapolation.
 std::vector<std::string> design_warnings(const Study& study);
 
+/// One more, from a second or so of fits to made-up losses: the exponent's interval would be wide. Empty when it would
+/// not, and for points that determine no law.
+std::string interval_warning(const Study& study);
+
 }  // namespace trireme

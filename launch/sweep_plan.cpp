@@ -46,6 +46,7 @@ SweepPlan plan_study(Study study, const Machine& machine, std::int64_t ranks) {
   for (const StudyRun& run : plan.study.runs) packets.push_back({run.ranks, run.all_seconds()});
   plan.packing = pack(packets, ranks);
   plan.warnings = design_warnings(plan.study);
+  if (auto warning = interval_warning(plan.study); !warning.empty()) plan.warnings.push_back(std::move(warning));
   return plan;
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "launch/study_design.h"
+#include "launch/study_simulation.h"
 
 namespace trireme {
 namespace {
@@ -90,6 +91,21 @@ TEST(StudyDesign, RepeatedDataIsTold) {
   EXPECT_NE(std::find_if(more.begin(), more.end(),
                          [](const auto& w) { return w.find("repeated up to 5.0 times") != std::string::npos; }),
             more.end());
+}
+
+TEST(StudyDesign, TheExpectedIntervalIsNarrowerForMoreBudgetsAndLessNoise) {
+  const auto narrow = design_points(load({}));
+  const auto wide = design_points(load({"budgets.flops=[2.0e+12, 2.0e+13, 2.0e+14, 2.0e+15]"}));
+  const auto few = expected_interval(narrow, 0.005, 0.95);
+  const auto more = expected_interval(wide, 0.005, 0.95);
+  const auto quiet = expected_interval(wide, 0.0005, 0.95);
+  ASSERT_TRUE(few && more && quiet);
+  EXPECT_GT(few->width, 2 * more->width);
+  EXPECT_GT(more->width, 2 * quiet->width);
+  EXPECT_NEAR(few->truth, 0.4566, 1e-3);  // beta / (alpha + beta) of the paper's source
+  EXPECT_NE(interval_warning(load({})).find("interval of the exponent a"), std::string::npos);
+  // Two sizes determine no law: other warnings say so.
+  EXPECT_EQ(interval_warning(load({"models=[{layers: 2}, {layers: 4}]"})), "");
 }
 
 TEST(SweepPlan, TellsEveryRunAndThePackingAddsUp) {
