@@ -38,13 +38,13 @@ struct Target {
 
 class Expansion {
  public:
-  Expansion(Study& study, ConfigNode base, Places places, std::string path, bool read_data, Problems& problems)
+  Expansion(Study& study, ConfigNode base, Places places, std::string path, bool need_data, Problems& problems)
       : study_(study),
         settings_(study.settings),
         base_(std::move(base)),
         places_(std::move(places)),
         path_(std::move(path)),
-        read_data_(read_data),
+        need_data_(need_data),
         problems_(problems) {}
 
   void run() {
@@ -108,10 +108,15 @@ class Expansion {
     Subject subject{.loaded = load_run_config(tree, path_, problems_), .shape = number, .suffix = point.suffix};
     if (!problems_.empty()) return std::nullopt;
     auto& config = subject.loaded.config;
-    if (read_data_ || config.model.architecture.vocabulary == 0) {
+    const auto& shards = config.data.shards;
+    const bool there = !shards.empty() && std::all_of(shards.begin(), shards.end(), [](const std::string& folder) {
+      std::error_code ignored;
+      return std::filesystem::exists(folder, ignored);
+    });
+    if (need_data_ || there || config.model.architecture.vocabulary == 0) {
       if (config.data.shards.empty()) {
         problems_.add(place("base.data.shards"),
-                      read_data_ ? "base.data.shards is empty; expected folders that `trireme data` wrote"
+                      need_data_ ? "base.data.shards is empty; expected folders that `trireme data` wrote"
                                  : "base.model.vocabulary = 0 leaves it to the data, and base.data.shards is empty; "
                                    "give one of them");
         return std::nullopt;
@@ -297,7 +302,7 @@ class Expansion {
   ConfigNode base_;
   Places places_;
   std::string path_;
-  bool read_data_;
+  bool need_data_;
   Problems& problems_;
   std::size_t shapes_ = 0;
   std::map<std::string, double> unique_tokens_;
@@ -345,7 +350,7 @@ double StudyRun::all_seconds() const {
   return sum;
 }
 
-Study load_study(const std::string& path, std::span<const std::string> assignments, bool read_data,
+Study load_study(const std::string& path, std::span<const std::string> assignments, bool need_data,
                  Problems& problems) {
   auto root = parse_yaml_file(path, problems);
   for (const auto& assignment : assignments) override_node(root, assignment, problems);
@@ -371,7 +376,7 @@ Study load_study(const std::string& path, std::span<const std::string> assignmen
     }
     merge_node(base, settings);
   }
-  Expansion(study, std::move(base), std::move(places), path, read_data, problems).run();
+  Expansion(study, std::move(base), std::move(places), path, need_data, problems).run();
   if (!problems.empty()) study.runs.clear();
   return study;
 }

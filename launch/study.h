@@ -58,9 +58,9 @@ struct Study {
 };
 
 /// Reads the file, puts --set assignments over it, and makes its runs; whatever is wrong is added to problems, and then
-/// there are no runs. With `read_data` the data must be there and fit; without, it is read only for a vocabulary that
-/// no model gives.
-Study load_study(const std::string& path, std::span<const std::string> assignments, bool read_data, Problems& problems);
+/// there are no runs. With `need_data` the data must be there; without, where it is there, or for a vocabulary that no
+/// model gives. Data that is read must fit.
+Study load_study(const std::string& path, std::span<const std::string> assignments, bool need_data, Problems& problems);
 
 /// Chooses the ranks, mesh and micro-batch of every run as the settings say (`ranks.*`), from the dry device's memory
 /// and time, for an allocation of `available` ranks on this machine, and sorts the runs longest first. A run that fits

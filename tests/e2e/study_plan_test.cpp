@@ -24,7 +24,9 @@ TEST_F(StudyPlan, TheQuickstartsStudyIsToldAndNothingIsWritten) {
                        "--set",
                        "base.data.shards=[shards]",
                        "--set",
-                       "base.data.validation=0.1"};
+                       "base.data.validation=0.1",
+                       "--set",
+                       "base.model.vocabulary=2048"};
   auto with_json = words;
   with_json.emplace_back("--json");
   const auto plan = only_json(alone(with_json));
