@@ -63,8 +63,9 @@ class Sizes {
     plain.train.steps = defaults.train.steps;
     const auto key = fmt::format("{}\n{}", ranks, to_yaml(plain));
     const auto [hit, fresh] = known_.try_emplace(key);
-    if (fresh)
+    if (fresh) {
       hit->second = config.train.micro_batch > 0 && fixed() ? as_given(config, ranks) : searched(config, ranks);
+    }
     return hit->second;
   }
 

@@ -107,9 +107,10 @@ TEST(CheckMemory, NamesThePoorestRankAndItsBytes) {
   };
   const auto needed = planned_bytes(config, DeviceKind::dry);
   EXPECT_EQ(outcome({needed, needed, needed, needed}), std::pair(0, std::string()));
-  const auto [refused, said] = outcome({needed, needed - 1, needed * 3 / 4, needed});
+  const std::int64_t least = needed * 3 / 4;
+  const auto [refused, said] = outcome({needed, needed - 1, least, needed});
   EXPECT_EQ(refused, 4);
-  const auto poorest = fmt::format("{:.4g} GiB are free", static_cast<double>(needed * 3 / 4) / 0x1p30);
+  const auto poorest = fmt::format("{:.4g} GiB are free", static_cast<double>(least) / 0x1p30);
   EXPECT_NE(said.find(poorest), std::string::npos) << said;
   EXPECT_NE(said.find(" of rank 2 on "), std::string::npos) << said;
   EXPECT_NE(said.find("`trireme plan 'a run.yaml' --set 'data.weights=[1, 2]' --set train.seed=1 --world 4 --gpu h100 "
