@@ -233,8 +233,8 @@ TEST(PlannedMemory, OfSeventyBillionParametersOn64RanksIsTheArithmeticByHand) {
   const double block = (8192.0 * 128 * (64 + 2 * 8) + 64.0 * 128 * 8192 + 3.0 * 8192 * 28672) / 4;
   const double end = 128256.0 * 8192 / 4;
   const double each = 70553706496.0 / 64;
-  const double kept =
-      80 * (2 * 8192.0 * (80 / 4 * 128 + 64 / 4 * 128 + 3 * 28672 / 4) + 3 * 2.0 * 2048 * 8192 + 4.0 * 64 / 4 * 8192);
+  const double kept = 80 * (2 * 8192.0 * (80.0 / 4 * 128 + 64.0 / 4 * 128 + 3.0 * 28672 / 4) + 3 * 2.0 * 2048 * 8192 +
+                            4.0 * 64 / 4 * 8192);
   const std::map<std::string, double> expected = {
       {"masters", 4 * each},
       {"moments", 8 * each},
