@@ -20,6 +20,7 @@
 #include "parallel/live_communicators.h"
 #include "parallel/nccl_group.h"
 #include "parallel/parallel.h"
+#include "parallel/part.h"
 
 namespace trireme {
 
@@ -71,15 +72,18 @@ std::string allowed_cores() {
 
 class MpiWorld final : public World {
  public:
-  MpiWorld() {
-    check(MpiCode{MPI_Comm_rank(MPI_COMM_WORLD, &rank_)}, "MPI_Comm_rank");
-    check(MpiCode{MPI_Comm_size(MPI_COMM_WORLD, &size_)}, "MPI_Comm_size");
+  /// Takes the communicator, unless that is MPI_COMM_WORLD.
+  explicit MpiWorld(MPI_Comm comm) : comm_(comm) {
+    check(MpiCode{MPI_Comm_rank(MPI_COMM_WORLD, &rank_of_job_)}, "MPI_Comm_rank");
+    check(MpiCode{MPI_Comm_size(MPI_COMM_WORLD, &size_of_job_)}, "MPI_Comm_size");
+    check(MpiCode{MPI_Comm_rank(comm_, &rank_)}, "MPI_Comm_rank");
+    check(MpiCode{MPI_Comm_size(comm_, &size_)}, "MPI_Comm_size");
     std::array<char, MPI_MAX_PROCESSOR_NAME + 1> host{};
     int length = 0;
     check(MpiCode{MPI_Get_processor_name(host.data(), &length)}, "MPI_Get_processor_name");
     host_ = host.data();
     MPI_Comm local = MPI_COMM_NULL;
-    check(MpiCode{MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &local)},
+    check(MpiCode{MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &local)},
           "MPI_Comm_split_type");
     check(MpiCode{MPI_Comm_rank(local, &local_rank_)}, "MPI_Comm_rank");
     check(MpiCode{MPI_Comm_size(local, &local_size_)}, "MPI_Comm_size");
@@ -87,14 +91,21 @@ class MpiWorld final : public World {
     check(MpiCode{MPI_Bcast(&node, 1, MPI_INT, 0, local)}, "MPI_Bcast");
     check(MpiCode{MPI_Comm_free(&local)}, "MPI_Comm_free");
     gather_homes(node);
-    group_ = make_mpi_group(MPI_Comm_c2f(MPI_COMM_WORLD), "world");
+    group_ = make_mpi_group(MPI_Comm_c2f(comm_), comm_ == MPI_COMM_WORLD ? "world" : "part");
   }
 
   ~MpiWorld() override {
     if (std::uncaught_exceptions() > 0) return;  // peers may be waiting for this rank: only abort() can end the job
     group_.reset();
-    MPI_Finalize();
+    if (comm_ == MPI_COMM_WORLD) {
+      MPI_Finalize();
+    } else {
+      MPI_Comm_free(&comm_);
+    }
   }
+
+  MpiWorld(const MpiWorld&) = delete;
+  MpiWorld& operator=(const MpiWorld&) = delete;
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
@@ -102,14 +113,14 @@ class MpiWorld final : public World {
   int local_rank() const override { return local_rank_; }
   int local_size() const override { return local_size_; }
   Group& group() override { return *group_; }
+  MPI_Comm communicator() const { return comm_; }
 
   std::span<const RankHome> homes() const override { return homes_; }
 
   std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key, Device& device,
                                const NcclOptions& nccl) override {
     MPI_Comm axis = MPI_COMM_NULL;
-    check(MpiCode{MPI_Comm_split(MPI_COMM_WORLD, static_cast<int>(colour), static_cast<int>(key), &axis)},
-          "MPI_Comm_split");
+    check(MpiCode{MPI_Comm_split(comm_, static_cast<int>(colour), static_cast<int>(key), &axis)}, "MPI_Comm_split");
     int size = 0;
     check(MpiCode{MPI_Comm_size(axis, &size)}, "MPI_Comm_size");
     std::unique_ptr<Group> group;
@@ -125,13 +136,33 @@ class MpiWorld final : public World {
     return group;
   }
 
+  std::unique_ptr<World> part(std::span<const int> ranks) override {
+    check_part(ranks, rank_, size_);
+    MPI_Group all = MPI_GROUP_NULL;
+    MPI_Group some = MPI_GROUP_NULL;
+    check(MpiCode{MPI_Comm_group(comm_, &all)}, "MPI_Comm_group");
+    check(MpiCode{MPI_Group_incl(all, static_cast<int>(ranks.size()), ranks.data(), &some)}, "MPI_Group_incl");
+    // Parts that others make at the same time must not meet: the set is in the tag.
+    constexpr std::uint32_t kTags = 32749;  // MPI grants 32767
+    std::uint32_t tag = 0;
+    for (const int rank : ranks) tag = (tag * 31 + static_cast<std::uint32_t>(rank) + 1) % kTags;
+    MPI_Comm comm = MPI_COMM_NULL;
+    check(MpiCode{MPI_Comm_create_group(comm_, some, static_cast<int>(tag), &comm)}, "MPI_Comm_create_group");
+    check(MpiCode{MPI_Group_free(&some)}, "MPI_Group_free");
+    check(MpiCode{MPI_Group_free(&all)}, "MPI_Group_free");
+    check(MpiCode{MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN)}, "MPI_Comm_set_errhandler");
+    return std::make_unique<MpiWorld>(comm);
+  }
+
+  std::unique_ptr<Desk> open_desk(Clerk* clerk) override { return make_mpi_desk(MPI_Comm_c2f(comm_), clerk); }
+
   [[noreturn]] void abort(const std::string& message, int exit_code) override {
     static std::atomic<bool> spoken{false};
     if (!spoken.exchange(true)) {
       std::signal(SIGTERM, SIG_DFL);  // whoever saves on request has nothing to save any more
-      if (rank_ != 0) std::this_thread::sleep_for(kLetRankZeroSpeak);
+      if (rank_of_job_ != 0) std::this_thread::sleep_for(kLetRankZeroSpeak);
       std::fflush(stdout);
-      const std::string line = fmt::format("rank {} of {} on {}: {}\n", rank_, size_, host_, message);
+      const std::string line = fmt::format("rank {} of {} on {}: {}\n", rank_of_job_, size_of_job_, host_, message);
       std::fwrite(line.data(), 1, line.size(), stderr);
       std::fflush(stderr);
       live_communicators().abort_all();
@@ -143,18 +174,22 @@ class MpiWorld final : public World {
   /// Every rank tells the others where it runs.
   void gather_homes(int node) {
     struct Told {
-      int node, local_rank;
+      int node, local_rank, world_rank;
       std::array<char, 64> host, cores;
     };
-    Told own{.node = node, .local_rank = local_rank_, .host = {}, .cores = {}};
+    Told own{.node = node, .local_rank = local_rank_, .world_rank = rank_of_job_, .host = {}, .cores = {}};
     host_.copy(own.host.data(), own.host.size() - 1);
     allowed_cores().copy(own.cores.data(), own.cores.size() - 1);
     std::vector<Told> all(static_cast<std::size_t>(size_));
-    check(MpiCode{MPI_Allgather(&own, sizeof own, MPI_BYTE, all.data(), sizeof own, MPI_BYTE, MPI_COMM_WORLD)},
-          "MPI_Allgather");
-    for (const Told& told : all) homes_.push_back({told.node, told.host.data(), told.local_rank, told.cores.data()});
+    check(MpiCode{MPI_Allgather(&own, sizeof own, MPI_BYTE, all.data(), sizeof own, MPI_BYTE, comm_)}, "MPI_Allgather");
+    for (const Told& told : all) {
+      homes_.push_back({told.node, told.host.data(), told.local_rank, told.cores.data(), told.world_rank});
+    }
   }
 
+  MPI_Comm comm_;
+  int rank_of_job_ = 0;  // among all
+  int size_of_job_ = 1;
   int rank_ = 0;
   int size_ = 1;
   int local_rank_ = 0;
@@ -177,7 +212,13 @@ std::unique_ptr<World> World::connect(int* argc, char*** argv) {
         "this MPI gives thread level {} where MPI_THREAD_MULTIPLE ({}) is needed: use an MPI library that was built "
         "with support for threads",
         provided, static_cast<int>(MPI_THREAD_MULTIPLE));
-  return std::make_unique<MpiWorld>();
+  return std::make_unique<MpiWorld>(MPI_COMM_WORLD);
+}
+
+std::optional<int> communicator_of(const World& world) {
+  const auto* mpi = dynamic_cast<const MpiWorld*>(&world);
+  if (mpi == nullptr) return std::nullopt;
+  return MPI_Comm_c2f(mpi->communicator());
 }
 
 }  // namespace trireme

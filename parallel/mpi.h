@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -10,6 +11,10 @@
 #include "core/base/group.h"
 
 namespace trireme {
+
+class Clerk;
+class Desk;
+class World;
 
 /// What an MPI function returned.
 struct MpiCode {
@@ -23,11 +28,16 @@ void check(MpiCode code, std::string_view call, std::source_location where = std
 /// some seconds, as when the launcher cannot be reached.
 [[noreturn]] void end_job(int exit_code);
 
+/// The communicator of a world of MPI ranks; nothing for any other world.
+std::optional<int> communicator_of(const World& world);
+
 /// A group of the communicator's ranks, on duplicates of it: the caller keeps the communicator. It is observed
 /// (parallel/observed_group.h) and noted on the board of the process. Collective.
 std::unique_ptr<Group> make_mpi_group(int fortran_communicator, std::string name);
 /// The same, not observed.
 std::unique_ptr<Group> make_plain_mpi_group(int fortran_communicator, std::string name);
+/// The desk of World::open_desk(). Collective.
+std::unique_ptr<Desk> make_mpi_desk(int fortran_communicator, Clerk* clerk);
 /// The lowest of the communicator's ranks in the world.
 int lowest_world_rank(int fortran_communicator);
 

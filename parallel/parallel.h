@@ -12,6 +12,7 @@
 #include "core/base/mesh.h"
 #include "core/base/ops.h"
 #include "core/base/params.h"
+#include "parallel/desk.h"
 #include "parallel/dry_group.h"
 #include "parallel/traffic.h"
 #include "parallel/watchdog.h"
@@ -31,6 +32,7 @@ struct RankHome {
   std::string host;    // the node's name
   int local_rank = 0;  // among the ranks of its node
   std::string cores;   // that it may run on: "0-3,8"
+  int world_rank = 0;  // among all ranks of the job
 };
 
 /// This process among all of them. Made once, at the start of main; ends MPI when destroyed in good order. While an
@@ -55,7 +57,13 @@ class World {
   /// which no other rank may have. All ranks call.
   virtual std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key, Device& device,
                                        const NcclOptions& nccl) = 0;
-  /// Prints "rank 3 of 8 on host: message" on stderr and ends the job on every rank with this exit code.
+  /// A world of some of these ranks alone, given in ascending order: only they call, while others do something else.
+  /// It is destroyed by all of them together, before this one.
+  virtual std::unique_ptr<World> part(std::span<const int> ranks) = 0;
+  /// Opens a desk on rank 0, which `clerk`, given there alone, serves until it closes. All ranks call.
+  virtual std::unique_ptr<Desk> open_desk(Clerk* clerk) = 0;
+  /// Prints "rank 3 of 8 on host: message" (of all ranks of the job, in a part as well) on stderr and ends the job on
+  /// every rank with this exit code.
   [[noreturn]] virtual void abort(const std::string& message, int exit_code) = 0;
 };
 

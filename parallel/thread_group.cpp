@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranks as threads of one process: collectives meet in shared memory. For tests of everything that is parallel.
+// Collectives of threads meet in shared memory. For tests of everything that is parallel.
+#include "parallel/thread_group.h"
+
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstring>
-#include <exception>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <source_location>
-#include <sstream>
-#include <thread>
-#include <utility>
 
 #include "core/base/error.h"
-#include "parallel/parallel.h"
 #include "parallel/rank_order.h"
 
 namespace trireme {
@@ -24,82 +15,46 @@ namespace {
 // A rank that waits longer than this for another one is told so: a test that would hang fails instead.
 constexpr std::chrono::seconds kMeetingTimeout{60};
 
-/// Another rank has failed; its own error is the one to report.
-class PeerFailed : public Error {
- public:
-  explicit PeerFailed(const std::string& message) : Error(message, ExitCode::failed, std::source_location::current()) {}
-};
+}  // namespace
 
-/// What one rank brings to a collective.
-struct Post {
-  const char* what = "";  // the collective's name
-  std::size_t bytes = 0;  // must be the same on all ranks
-  const void* in = nullptr;
-  void* out = nullptr;
-};
-
-/// Where ranks meet, one meeting per collective.
-class Court {
- public:
-  explicit Court(int size) : size_(static_cast<std::size_t>(size)) {}
-
-  /// Meeting `number` of the channel: when all ranks have come, each runs `work` on what all have brought; returns when
-  /// all have run it.
-  void meet(int channel, std::uint64_t number, int rank, const Post& post,
-            const std::function<void(const std::vector<Post>&)>& work) {
-    Meeting* meeting = nullptr;
-    {
-      std::unique_lock lock(mutex_);
-      meeting = &meetings_[{channel, number}];
-      meeting->posts.resize(size_);
-      meeting->posts[static_cast<std::size_t>(rank)] = post;
-      if (++meeting->came == size_) changed_.notify_all();
-      await(lock, post.what, rank, [&] { return meeting->came == size_; });
-    }
-    for (const Post& other : meeting->posts) {
-      check(std::strcmp(other.what, post.what) == 0 && other.bytes == post.bytes,
-            "one rank calls {} with {} bytes where another calls {} with {}", other.what, other.bytes, post.what,
-            post.bytes);
-    }
-    work(meeting->posts);
+void Court::meet(int channel, std::uint64_t number, int rank, const Post& post,
+                 const std::function<void(const std::vector<Post>&)>& work) {
+  Meeting* meeting = nullptr;
+  {
     std::unique_lock lock(mutex_);
-    if (++meeting->done == size_) changed_.notify_all();
-    await(lock, post.what, rank, [&] { return meeting->done == size_; });
-    if (++meeting->left == size_) meetings_.erase({channel, number});
+    meeting = &meetings_[{channel, number}];
+    meeting->posts.resize(size_);
+    meeting->posts[static_cast<std::size_t>(rank)] = post;
+    if (++meeting->came == size_) changed_.notify_all();
+    await(lock, post.what, rank, [&] { return meeting->came == size_; });
   }
-
-  /// Whoever waits, or comes later, throws.
-  void poison() {
-    const std::lock_guard lock(mutex_);
-    poisoned_ = true;
-    changed_.notify_all();
+  for (const Post& other : meeting->posts) {
+    check(std::strcmp(other.what, post.what) == 0 && other.bytes == post.bytes,
+          "one rank calls {} with {} bytes where another calls {} with {}", other.what, other.bytes, post.what,
+          post.bytes);
   }
+  work(meeting->posts);
+  std::unique_lock lock(mutex_);
+  if (++meeting->done == size_) changed_.notify_all();
+  await(lock, post.what, rank, [&] { return meeting->done == size_; });
+  if (++meeting->left == size_) meetings_.erase({channel, number});
+}
 
-  std::atomic<std::int64_t> ticket{0};
+void Court::poison() {
+  const std::lock_guard lock(mutex_);
+  poisoned_ = true;
+  changed_.notify_all();
+}
 
- private:
-  struct Meeting {
-    std::vector<Post> posts;
-    std::size_t came = 0;
-    std::size_t done = 0;
-    std::size_t left = 0;
-  };
+void Court::await(std::unique_lock<std::mutex>& lock, const char* what, int rank, const std::function<bool()>& ready) {
+  const bool in_time = changed_.wait_until(lock, std::chrono::steady_clock::now() + kMeetingTimeout,
+                                           [&] { return poisoned_ || ready(); });
+  if (ready()) return;
+  if (poisoned_) throw PeerFailed(fmt::format("rank {} gives up {}: another rank has failed", rank, what));
+  check(in_time, "rank {} has waited {} s for the other ranks to come to {}", rank, kMeetingTimeout.count(), what);
+}
 
-  template <class Ready>
-  void await(std::unique_lock<std::mutex>& lock, const char* what, int rank, const Ready& ready) {
-    const bool in_time = changed_.wait_until(lock, std::chrono::steady_clock::now() + kMeetingTimeout,
-                                             [&] { return poisoned_ || ready(); });
-    if (ready()) return;
-    if (poisoned_) throw PeerFailed(fmt::format("rank {} gives up {}: another rank has failed", rank, what));
-    check(in_time, "rank {} has waited {} s for the other ranks to come to {}", rank, kMeetingTimeout.count(), what);
-  }
-
-  std::size_t size_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::pair<int, std::uint64_t>, Meeting> meetings_;
-  bool poisoned_ = false;
-};
+namespace {
 
 class ThreadGroup final : public Group {
  public:
@@ -237,119 +192,10 @@ class ThreadGroup final : public Group {
   std::uint64_t host_calls_ = 0;
 };
 
-/// What the ranks of one world share.
-class Town {
- public:
-  explicit Town(int size) : size_(size) {}
-
-  int size() const { return size_; }
-
-  /// The meeting place of all ranks that call with these words, which are the same on each.
-  std::shared_ptr<Court> court(const std::string& words, int size) {
-    const std::lock_guard lock(mutex_);
-    auto& court = courts_[words];
-    if (!court) {
-      court = std::make_shared<Court>(size);
-      if (poisoned_) court->poison();
-    }
-    return court;
-  }
-  void poison() {
-    const std::lock_guard lock(mutex_);
-    poisoned_ = true;
-    for (auto& [words, court] : courts_) court->poison();
-  }
-
- private:
-  int size_;
-  std::mutex mutex_;
-  bool poisoned_ = false;
-  std::map<std::string, std::shared_ptr<Court>> courts_;
-};
-
-class ThreadWorld final : public World {
- public:
-  static constexpr int kRanksPerNode = 2;
-
-  ThreadWorld(Town& town, int rank)
-      : town_(town), rank_(rank), group_(town.court("world", size()), "world", rank, size()) {
-    for (int r = 0; r < size(); ++r) {
-      homes_.push_back({r / kRanksPerNode * kRanksPerNode, "threads", r % kRanksPerNode, ""});
-    }
-  }
-
-  int rank() const override { return rank_; }
-  int size() const override { return town_.size(); }
-  std::string host() const override { return "threads"; }
-  int local_rank() const override { return rank_ % kRanksPerNode; }
-  int local_size() const override { return std::min(kRanksPerNode, size() - rank_ / kRanksPerNode * kRanksPerNode); }
-  Group& group() override { return group_; }
-  std::span<const RankHome> homes() const override { return homes_; }
-
-  std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key, Device& /*device*/,
-                               const NcclOptions& /*nccl*/) override {
-    const auto all = group_.host_gather(fmt::format("{} {}", colour, key));
-    std::vector<std::pair<std::int64_t, int>> members;  // key, rank
-    for (int r = 0; r < size(); ++r) {
-      std::istringstream words(all[static_cast<std::size_t>(r)]);
-      std::int64_t other_colour = 0;
-      std::int64_t other_key = 0;
-      words >> other_colour >> other_key;
-      if (other_colour == colour) members.emplace_back(other_key, r);
-    }
-    std::sort(members.begin(), members.end());
-    const auto at = std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.second == rank_; });
-    const int ranks = static_cast<int>(members.size());
-    const auto words = fmt::format("split {} colour {}", splits_++, colour);
-    if (ranks == 1) return make_self_group(name);
-    return std::make_unique<ThreadGroup>(town_.court(words, ranks), name, static_cast<int>(at - members.begin()),
-                                         ranks);
-  }
-
-  [[noreturn]] void abort(const std::string& message, int exit_code) override {
-    throw Error(message, static_cast<ExitCode>(exit_code), std::source_location::current());
-  }
-
- private:
-  Town& town_;
-  int rank_;
-  ThreadGroup group_;
-  std::vector<RankHome> homes_;
-  int splits_ = 0;
-};
-
 }  // namespace
 
-void run_thread_world(int ranks, const std::function<void(World&)>& body) {
-  check(ranks >= 1, "{} thread ranks asked for: at least 1 is needed", ranks);
-  Town town(ranks);
-  std::mutex mutex;
-  std::exception_ptr first;        // what went wrong
-  std::exception_ptr consequence;  // what others made of it; reported only when nothing else is known
-  std::vector<std::thread> threads;
-  threads.reserve(static_cast<std::size_t>(ranks));
-  for (int rank = 0; rank < ranks; ++rank) {
-    threads.emplace_back([&, rank] {
-      ThreadWorld world(town, rank);
-      try {
-        body(world);
-      } catch (const PeerFailed&) {
-        const std::lock_guard lock(mutex);
-        if (!consequence) consequence = std::current_exception();
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!first) first = std::current_exception();
-      }
-      if (const std::lock_guard lock(mutex); first || consequence) town.poison();
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  if (first) std::rethrow_exception(first);
-  if (consequence) std::rethrow_exception(consequence);
-}
-
-void run_thread_ranks(int ranks, const std::function<void(Group&)>& body) {
-  run_thread_world(ranks, [&](World& world) { body(world.group()); });
+std::unique_ptr<Group> make_thread_group(std::shared_ptr<Court> court, std::string name, int rank, int size) {
+  return std::make_unique<ThreadGroup>(std::move(court), std::move(name), rank, size);
 }
 
 }  // namespace trireme

@@ -18,11 +18,20 @@ bool same(const Collective& a, const Collective& b) {
   return a.group == b.group && a.first == b.first && a.number == b.number && a.kind == b.kind;
 }
 
+int number(std::span<const RankView> ranks, int r) {
+  const int among_all = ranks[static_cast<std::size_t>(r)].world_rank;
+  return among_all < 0 ? r : among_all;
+}
+
 /// "rank 2 on node2", "ranks 2, 3 on node2"
 std::string naming(std::span<const RankView> ranks, const std::vector<int>& which) {
   std::set<std::string> hosts;
-  for (const int r : which) hosts.insert(ranks[static_cast<std::size_t>(r)].host);
-  return fmt::format("rank{} {} on {}", which.size() == 1 ? "" : "s", fmt::join(which, ", "), fmt::join(hosts, ", "));
+  std::vector<int> numbers;
+  for (const int r : which) {
+    hosts.insert(ranks[static_cast<std::size_t>(r)].host);
+    numbers.push_back(number(ranks, r));
+  }
+  return fmt::format("rank{} {} on {}", which.size() == 1 ? "" : "s", fmt::join(numbers, ", "), fmt::join(hosts, ", "));
 }
 
 /// The longest of these numbers.
@@ -50,7 +59,8 @@ std::string waiting_in(std::span<const RankView> ranks, const std::vector<int>& 
 std::string headline(std::span<const RankView> ranks, const std::vector<int>& waiting, const std::vector<int>& silent,
                      const std::vector<int>& stuck) {
   const auto in = waiting_in(ranks, waiting);
-  const auto others = waiting.size() == 1 ? fmt::format("rank {} waits", waiting.front()) : "the others wait";
+  const auto others =
+      waiting.size() == 1 ? fmt::format("rank {} waits", number(ranks, waiting.front())) : "the others wait";
   if (!silent.empty()) {
     return fmt::format("{} {} not answered for {:.0f} s (stopped, dead or cut off); {} in {}", naming(ranks, silent),
                        silent.size() == 1 ? "has" : "have",
@@ -113,7 +123,7 @@ std::optional<Verdict> judge(std::span<const RankView> ranks, int self, double s
   verdict.text = headline(ranks, waiting, silent, stuck);
   for (int r = 0; r < static_cast<int>(ranks.size()); ++r) {
     const RankView& view = ranks[static_cast<std::size_t>(r)];
-    verdict.text += fmt::format("\n  rank {} on {}: {}", r, view.host, describe(view.line));
+    verdict.text += fmt::format("\n  rank {} on {}: {}", number(ranks, r), view.host, describe(view.line));
     if (std::ranges::find(silent, r) != silent.end()) verdict.text += fmt::format("; silent for {:.1f} s", view.silent);
   }
   return verdict;

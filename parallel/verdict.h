@@ -31,12 +31,13 @@ struct RankLine {
 struct RankView {
   std::string host;
   RankLine line;
-  double silent = 0;  // seconds since its newest line came
+  double silent = 0;    // seconds since its newest line came
+  int world_rank = -1;  // what it is called in words: its number among all ranks of the job; below 0: its number here
 };
 
 struct Verdict {
-  std::vector<int> culprits;  // empty: nobody in particular
-  int speaker = 0;            // the lowest rank that answers
+  std::vector<int> culprits;  // as numbered among those that were judged; empty: nobody in particular
+  int speaker = 0;            // the lowest of them that answers
   std::string text;           // a line that names them, and a line for each rank
 };
 

@@ -180,6 +180,7 @@ class MpiWatchdog final : public Watchdog {
     work_->stop(in_order ? Stop::together : Stop::at_once);
     thread_.join();
     if (in_order) {
+      work_->ended();
       work_->free();
     } else {
       (void)work_.release();  // MPI may still write into its tables until the process ends
@@ -201,8 +202,9 @@ class MpiWatchdog final : public Watchdog {
           clock_(period_),
           table_(static_cast<std::size_t>(size_)),
           heard_(table_.size(), 0.0),
-          homes_(world.homes().begin(), world.homes().end()) {
-      check(MpiCode{MPI_Comm_dup(MPI_COMM_WORLD, &comm_)}, "MPI_Comm_dup");
+          homes_(world.homes().begin(), world.homes().end()),
+          end_{.group = short_name("end"), .first = homes_.front().world_rank, .size = size_, .number = 1} {
+      check(MpiCode{MPI_Comm_dup(MPI_Comm_f2c(*communicator_of(world)), &comm_)}, "MPI_Comm_dup");
       for (const int peer : peers_of(rank_, size_)) links_.emplace_back(peer, table_.size()).listen(comm_);
     }
 
@@ -221,13 +223,15 @@ class MpiWatchdog final : public Watchdog {
       if (how == Stop::together) {
         // The others may still be at work: the wait for them is one that may be too long, as any other.
         board_.enter(Phase::end);
-        board_.begin({.group = short_name("end"), .size = size_, .number = 1});
+        board_.begin(end_);
       }
       const std::lock_guard lock(mutex_);
       stop_ = how;
       stopped_.notify_all();
     }
 
+    /// After the wait for the others' end, which then is over on the board as well.
+    void ended() { board_.end(end_); }
     void free() { MPI_Comm_free(&comm_); }
 
    private:
@@ -268,7 +272,10 @@ class MpiWatchdog final : public Watchdog {
       std::vector<RankView> views;
       for (std::size_t r = 0; r < table_.size(); ++r) {
         const bool other = r != static_cast<std::size_t>(rank_);
-        views.push_back({.host = homes_[r].host, .line = table_[r], .silent = other ? now_ - heard_[r] : 0.0});
+        views.push_back({.host = homes_[r].host,
+                         .line = table_[r],
+                         .silent = other ? now_ - heard_[r] : 0.0,
+                         .world_rank = homes_[r].world_rank});
       }
       return views;
     }
@@ -291,7 +298,8 @@ class MpiWatchdog final : public Watchdog {
 
     /// A library's own threads have met an error that no call will return.
     [[noreturn]] void report(const std::string& error) {
-      say(fmt::format("rank {} on {}: {}; step {}", rank_, homes_[static_cast<std::size_t>(rank_)].host, error,
+      const RankHome& home = homes_[static_cast<std::size_t>(rank_)];
+      say(fmt::format("rank {} on {}: {}; step {}", home.world_rank, home.host, error,
                       table_[static_cast<std::size_t>(rank_)].step));
     }
 
@@ -343,6 +351,7 @@ class MpiWatchdog final : public Watchdog {
     std::vector<RankLine> table_;
     std::vector<double> heard_;  // when each rank's newest line came
     const std::vector<RankHome> homes_;
+    const Collective end_;  // the wait for the others' end
     MPI_Comm comm_ = MPI_COMM_NULL;
     std::vector<Link> links_;
     bool fallen_ = false;
@@ -358,7 +367,7 @@ class MpiWatchdog final : public Watchdog {
 }  // namespace
 
 std::unique_ptr<Watchdog> make_watchdog(World& world, StatusBoard& board, double seconds) {
-  if (seconds <= 0 || world.size() == 1) return nullptr;
+  if (seconds <= 0 || world.size() == 1 || !communicator_of(world)) return nullptr;
   return std::make_unique<MpiWatchdog>(world, board, seconds);
 }
 

@@ -19,8 +19,9 @@ class Watchdog {
 
 /// Watches the collectives noted on `board`. When the rule of judge() (parallel/verdict.h) finds a hang, the lowest
 /// rank that answers prints the verdict on stderr, and the job ends on all ranks with exit code 1: by MPI_Abort, and
-/// where that does not get through, each process by itself a few seconds later. `seconds` 0 or a world of one rank: no
-/// watchdog, null.
+/// where that does not get through, each process by itself a few seconds later. `seconds` 0, a world of one rank or
+/// of threads: no watchdog, null. The watchdog of a part of the world knows of its ranks alone, and names them by their
+/// numbers in the whole.
 std::unique_ptr<Watchdog> make_watchdog(World& world, StatusBoard& board, double seconds);
 
 }  // namespace trireme

@@ -3,15 +3,19 @@
 // hang_program WHAT RANK SECONDS; WHAT: nothing, sleep (after an hour), stop (SIGSTOP), die (SIGKILL), data (waits for
 // data for ever), slow (is slow, but shows that it lives), other (calls another collective), end (stops when the others
 // have come to the end), device (stops while the others wait in a collective of a device's own), library (one of its
-// communicators fails by itself), throw, stream or worker (an exception in the thread of that name).
+// communicators fails by itself), part (stops in a part of the world that rank 0 is not in), parts (nothing, in one
+// part after the other, for longer than the watchdog's patience), throw, stream or worker (an exception in the thread
+// of that name).
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <future>
+#include <numeric>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/status_board.h"
@@ -71,6 +75,22 @@ void wait_on_device(World& world, int culprit) {
   sleep_ms(3'600'000);
 }
 
+void body(World& world, const std::string& what, int culprit, double seconds);
+
+/// Rank 0 works alone, the others in a part, which the watchdog of that part watches.
+void in_parts(World& world, const std::string& what, int culprit, double seconds) {
+  std::vector<int> others(static_cast<std::size_t>(world.size() - 1));
+  std::iota(others.begin(), others.end(), 1);
+  for (int time = 0; time < 2; ++time) {
+    if (world.rank() == 0) {
+      sleep_ms(what == "part" ? 3'600'000 : 100);
+      continue;
+    }
+    const auto part = world.part(others);
+    body(*part, what == "part" ? "stop" : time == 0 ? "nothing" : "slow", culprit - 1, seconds);
+  }
+}
+
 void body(World& world, const std::string& what, int culprit, double seconds) {
   const auto watchdog = make_watchdog(world, process_status(), seconds);
   QueueStream stream;
@@ -95,7 +115,8 @@ int main(int argc, char** argv) {
   const auto world = World::connect(&argc, &argv);
   try {
     check_usage(argc == 4, "hang_program WHAT RANK SECONDS");
-    body(*world, argv[1], std::stoi(argv[2]), std::stod(argv[3]));
+    const std::string what = argv[1];
+    (what.starts_with("part") ? in_parts : body)(*world, what, std::stoi(argv[2]), std::stod(argv[3]));
     return 0;
   } catch (const std::exception& e) {
     world->abort(e.what(), 1);

@@ -5,6 +5,7 @@
 #include "kernels/kernels.h"
 #include "tests/parallel/group_oracle.h"
 #include "tests/parallel/mpi_main.h"
+#include "tests/parallel/part_oracle.h"
 
 namespace trireme {
 namespace {
@@ -64,6 +65,10 @@ TEST(MpiWorld, SplitsIntoTheAxesOfTheMesh) {
     }
   }
 }
+
+TEST(MpiWorld, GivesPartsOfItself) { expect_parts(test_world()); }
+TEST(MpiWorld, RefusesPartsThatCannotBe) { expect_part_refusals(test_world()); }
+TEST(MpiWorld, HasADesk) { expect_desk(test_world()); }
 
 TEST(MpiWorld, RefusesAMeshOfAnotherSize) {
   const auto device = make_cpu_device({});

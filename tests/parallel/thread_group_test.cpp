@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "parallel/parallel.h"
 #include "tests/parallel/group_oracle.h"
+#include "tests/parallel/part_oracle.h"
 #include "tests/parallel/queue_stream.h"
 
 namespace trireme {
@@ -34,6 +35,14 @@ TEST_P(ThreadGroups, AreGroups) {
     for (const Expectation expectation : kAll) expectation(group);
   });
   EXPECT_EQ(ranks, (1 << GetParam()) - 1);
+}
+
+TEST_P(ThreadGroups, AreWorldsWithPartsAndADesk) {
+  run_thread_world(GetParam(), [](World& world) {
+    expect_parts(world);
+    expect_part_refusals(world);
+    expect_desk(world);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, ThreadGroups, testing::Values(1, 2, 3, 4));

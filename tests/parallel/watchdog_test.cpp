@@ -119,6 +119,21 @@ TEST(Watchdog, SparesASlowRankThatShowsProgress) {
   EXPECT_EQ(outcome.output, "");
 }
 
+TEST(Watchdog, OfAPartNamesItsRanksByTheirNumbersInTheWhole) {
+  const auto outcome = run("part", 2);
+  EXPECT_EQ(outcome.code, 1) << outcome.output;
+  EXPECT_EQ(occurrences(outcome.output, "watchdog: rank 2 on "), 1U) << outcome.output;
+  EXPECT_EQ(occurrences(outcome.output, "; rank 1 waits in all_reduce #10 of the part group\n"), 1U) << outcome.output;
+  EXPECT_EQ(occurrences(outcome.output, "\n  rank 0 on "), 0U) << outcome.output;
+  EXPECT_LT(outcome.seconds, 25) << outcome.output;
+}
+
+TEST(Watchdog, OfOnePartAfterTheOtherHasNothingLeftOfTheFirst) {
+  const auto outcome = run("parts", 2);
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+  EXPECT_EQ(outcome.output, "");
+}
+
 TEST(Death, OfOneRankEndsTheJob) {
   const auto outcome = run("die", 1);
   EXPECT_NE(outcome.code, 0) << outcome.output;
