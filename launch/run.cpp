@@ -140,7 +140,7 @@ int rank_threads(std::span<const RankHome> homes, int rank, int cores) {
   return std::max(1, cores / std::max(1, sharing));
 }
 
-Engine::Engine(World& world, const Architecture& architecture, const Config& config, std::unique_ptr<Device> ready)
+Engine::Engine(World& world, const Architecture& architecture, const Config& config, std::shared_ptr<Device> ready)
     : device(ready != nullptr ? std::move(ready) : make_device(world, config)),
       ops(make_ops(*device)),
       stream(device->make_stream("compute")),

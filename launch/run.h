@@ -36,11 +36,11 @@ struct Engine {
     bool inline_streams = false;
   };
   /// On the device that is `ready`, or without one on what make_device() gives.
-  Engine(World& world, const Architecture& architecture, const Config& config, std::unique_ptr<Device> ready = nullptr);
+  Engine(World& world, const Architecture& architecture, const Config& config, std::shared_ptr<Device> ready = nullptr);
   /// The first rank of the mesh on a machine and in a world that need not exist: everything is dry.
   Engine(const Machine& machine, const Architecture& architecture, const Config& config);
 
-  std::unique_ptr<Device> device;
+  std::shared_ptr<Device> device;  // which may serve one engine after another
   std::unique_ptr<Ops> ops;
   std::unique_ptr<Stream> stream;
   MeshGroups mesh;

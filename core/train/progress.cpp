@@ -38,7 +38,7 @@ std::string progress_line(const StepMetrics& m, std::int64_t steps, double secon
 }
 
 Progress::Progress(std::FILE* out, std::int64_t steps, std::int64_t every, const std::string& log)
-    : out_(out), steps_(steps), every_(every), terminal_(isatty(fileno(out)) == 1) {
+    : out_(out), steps_(steps), every_(every), terminal_(out != nullptr && isatty(fileno(out)) == 1) {
   if (log.empty()) return;
   log_.open(log, std::ios::app);
   check(log_.is_open(), "cannot append to the log {}; make its folder writable", log);
@@ -57,6 +57,7 @@ void Progress::update(const StepMetrics& m) {
   if (!terminal_ && !due) return;
   const std::string line = progress_line(m, steps_, seconds_per_step_);
   if (due) append_to_log(line);
+  if (out_ == nullptr) return;
   if (terminal_) {
     fmt::print(out_, "\r{}\x1b[K{}", line, last ? "\n" : "");
     open_ = !last;
@@ -67,10 +68,11 @@ void Progress::update(const StepMetrics& m) {
 }
 
 void Progress::note(const std::string& message) {
+  append_to_log(message);
+  if (out_ == nullptr) return;
   fmt::print(out_, "{}{}\n", open_ ? "\n" : "", message);
   open_ = false;
   std::fflush(out_);
-  append_to_log(message);
 }
 
 }  // namespace trireme

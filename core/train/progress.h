@@ -17,8 +17,8 @@ std::string progress_line(const StepMetrics& metrics, std::int64_t steps, double
 
 class Progress {
  public:
-  /// `out` is borrowed. `every`: steps between lines when it is not a terminal, and in the log: the file `log`, if
-  /// named, to which everything said is also appended, with the time (UTC).
+  /// `out` is borrowed; null: only the log is written. `every`: steps between lines when it is not a terminal, and in
+  /// the log: the file `log`, if named, to which everything said is also appended, with the time (UTC).
   Progress(std::FILE* out, std::int64_t steps, std::int64_t every, const std::string& log = "");
 
   void update(const StepMetrics& metrics);
