@@ -18,7 +18,7 @@ constexpr Command kCommands[] = {
     {"eval", "exams on a trained model", eval_command},
     {"inspect", "what is in a shard, a corpus, a checkpoint, a run", inspect_command},
     {"plan", "memory, traffic and time of one rank, nothing run", plan_command},
-    {"sweep", "a scaling-law study: what it takes, before it is started", sweep_command},
+    {"sweep", "a scaling-law study: many runs in one job, or what they would take", sweep_command},
     {"fit", "scaling laws of a table of runs: intervals, predictions, a hold-out check", fit_command},
     {"bench", "a training step, measured", bench_command},
 };

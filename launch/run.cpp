@@ -287,6 +287,8 @@ RunConfig shared_run_config(World& world, const std::string& path, const std::ve
   return parse_resolved(text, "settings of rank 0");
 }
 
+RunConfig resolved_run_config(const std::string& yaml, const std::string& name) { return parse_resolved(yaml, name); }
+
 int run_together(World& world, const Engine& engine, const std::function<int()>& work) {
   if (world.size() == 1 || engine.device->kind() != DeviceKind::cuda) return work();
   try {

@@ -79,6 +79,9 @@ void resolve_data(LoadedRunConfig& loaded, Problems& problems);
 RunConfig shared_run_config(World& world, const std::string& path, const std::vector<std::string>& assignments,
                             const Problems& found = {});
 
+/// The settings in a text that to_yaml() has written; throws Error(usage) naming `name` for anything else.
+RunConfig resolved_run_config(const std::string& yaml, const std::string& name);
+
 /// The loader's settings of a run.
 LoaderConfig loader_config(const RunConfig& config, Split split);
 

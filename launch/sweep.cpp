@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `trireme sweep`: a scaling-law study, planned.
+// `trireme sweep`: a scaling-law study, planned or run.
 #include <boost/program_options/value_semantic.hpp>
 
 #include "core/base/error.h"
 #include "launch/commands.h"
 #include "launch/study.h"
 #include "launch/sweep_plan.h"
+#include "launch/sweep_run.h"
 
 namespace trireme {
 namespace {
@@ -29,16 +30,21 @@ int describe_study(const std::string& path, const std::vector<std::string>& sets
 
 int sweep_command(std::span<const std::string> arguments) {
   namespace po = boost::program_options;
-  CommandLine line{"sweep CONFIG --plan [--world N] [--gpu h200|cpu]",
-                   "Tells what the scaling-law study of CONFIG would compute, hold and take on N ranks, and what is "
-                   "doubtful about its design. Nothing is run and nothing is written.",
-                   po::options_description("Options"),
-                   {"config"}};
+  CommandLine line{
+      "sweep CONFIG [--plan [--world N] [--gpu h200|cpu]]",
+      "Runs the scaling-law study of CONFIG: all its runs, several at a time, on the ranks of this job. The "
+      "same command again goes on, on any number of ranks. USR1 saves all runs and leaves with exit code "
+      "75. With --plan: tells what the study would compute, hold and take on N ranks, and what is doubtful "
+      "about its design; nothing is run and nothing is written.",
+      po::options_description("Options"),
+      {"config"}};
   add_set_option(line.options);
   line.options.add_options()("plan", "tell what the study would take")(
       "world", po::value<std::int64_t>()->default_value(1), "ranks of the allocation")(
       "gpu", po::value<std::string>()->default_value("h100"), "a100, b200, h100, h200; or cpu: this host, measured")(
       "ranks-per-node", po::value<std::int64_t>(), "GPUs that share a node's fast links; default 8, on cpu all")(
+      "retry-failed", "start runs again that have failed for good")(
+      "max-seconds", po::value<double>()->default_value(0), "save and leave before this time is over")(
       "describe", "print every setting with its value and what it means");
   const auto values = parse_command_line(line, arguments);
   if (!values) return 0;
@@ -46,7 +52,13 @@ int sweep_command(std::span<const std::string> arguments) {
   if (values->count("describe") != 0) {
     return describe_study(values->count("config") == 0 ? "" : required(*values, "config"), set_options(*values), json);
   }
-  check_usage(values->count("plan") != 0, "what to do with the study is missing: give --plan or --describe");
+  if (values->count("plan") == 0) {
+    return sweep_run({.config = required(*values, "config"),
+                      .sets = set_options(*values),
+                      .start = {.retry_failed = values->count("retry-failed") != 0,
+                                .max_seconds = (*values)["max-seconds"].as<double>()},
+                      .json = json});
+  }
   SweepPlanOptions options{.config = required(*values, "config"),
                            .sets = set_options(*values),
                            .ranks = (*values)["world"].as<std::int64_t>(),

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one run of a study came to: the file result.json in its folder, by which it is known to be over.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launch/run_config.h"
+
+namespace trireme {
+
+struct RunResult {
+  std::string hash;  // of the run's resolved configuration
+  bool done = false;
+  std::string reason;         // why not
+  std::int64_t attempts = 0;  // that failed
+  std::int64_t ranks = 0;     // that it ran on
+  std::string version;        // of this program
+  // Of a run that is done, or of what there is of one that failed; not a number where there is nothing.
+  std::int64_t steps = 0;
+  std::int64_t skipped = 0;
+  double unique_tokens = 0;  // of the training split
+  double train_loss = std::numeric_limits<double>::quiet_NaN();
+  double validation_loss = std::numeric_limits<double>::quiet_NaN();
+  double seconds = 0;  // of all its steps, those that were lost not counted
+  double tokens_per_second = 0;
+};
+
+/// The mean of the run's last losses with the weights of half a Gaussian that ends at the last step: its width is a
+/// hundredth of the steps so far, at least 3, and it is cut after three widths. Steps without a finite loss do not
+/// count. `losses` are those of steps 1, 2, ...; not a number when there are none.
+double smoothed_loss(const std::vector<double>& losses);
+
+/// Fills in what metrics.jsonl of the run's folder tells, if there is one.
+void measure(const RunConfig& config, RunResult& result);
+
+/// As JSON, and back; throws Error naming `where` for anything else.
+std::string to_text(const RunResult& result);
+RunResult parse_result(const std::string& text, const std::string& where);
+/// Atomically, in the run's folder, which is made when missing.
+void write_result(const RunConfig& config, const RunResult& result);
+/// What the run's folder says; nothing without a result, or with that of another hash.
+std::optional<RunResult> read_result(const RunConfig& config, const std::string& hash);
+
+}  // namespace trireme
