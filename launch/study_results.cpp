@@ -139,7 +139,7 @@ std::vector<StudyItem> items_of(const Study& study) {
       item.config = branch.config;
       item.seconds = branch.seconds;
       item.budget = branch.budget;
-      item.budget_flops = 0;
+      item.budget_flops = branch.budget_flops;
       item.tokens = branch.tokens;
       item.flops_6nd = branch.flops_6nd;
       item.flops_appendix_f = branch.flops_appendix_f;

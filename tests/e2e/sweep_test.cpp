@@ -129,5 +129,27 @@ TEST_F(Sweep, StoppedAndStartedAgainEndsWithTheSameTable) {
   EXPECT_EQ(table("stopped"), table("whole2"));
 }
 
+TEST_F(Sweep, BranchesEndAsRunsOfTheirOwnWould) {
+  const auto more = [](const char* branch) {
+    return fmt::format("budgets: {{tokens: [10000, 20000, 30000], branch: {}}}\n", branch);
+  };
+  const Words wsd{"--set", "base.optimizer.schedule.kind=wsd"};
+  auto branched = study("branched", 1, more("true"));
+  auto alone = study("alone", 1, more("false"));
+  branched.insert(branched.end(), wsd.begin(), wsd.end());
+  alone.insert(alone.end(), wsd.begin(), wsd.end());
+  const auto outcome = ranks(2, branched);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  ASSERT_EQ(ranks(2, alone).code, 0);
+  auto found = table("branched");
+  int branches = 0;
+  for (auto& [name, row] : found) {
+    if (!row.at("branch_of").empty()) ++branches;
+    row["branch_of"] = "";
+  }
+  EXPECT_EQ(branches, 4);
+  EXPECT_EQ(found, table("alone"));
+}
+
 }  // namespace
 }  // namespace trireme::e2e
