@@ -71,6 +71,16 @@ FitOptions options_of(const Arguments& values) {
     check_usage(flops.size() == 1, "--holdout: expected one number of FLOPs");
     options.holdout_flops = flops[0];
   }
+  if (values.count("budgets") != 0) {
+    options.isoflop.budgets = positive_numbers(values["budgets"].as<std::string>(), "budgets");
+  }
+  options.isoflop.tolerance = values["budget-tolerance"].as<double>();
+  check_usage(options.isoflop.tolerance > 0 && options.isoflop.tolerance < 1,
+              "--budget-tolerance {}: expected above 0 and below 1", options.isoflop.tolerance);
+  if (values.count("chance") != 0) {
+    options.chance = values["chance"].as<double>();
+    check_usage(options.chance >= 0 && options.chance < 1, "--chance {}: expected 0 or more, below 1", options.chance);
+  }
   if (values.count("predict") == 0) return options;
   for (const auto& word : values["predict"].as<Strings>()) {
     const auto numbers = positive_numbers(word, "predict");
@@ -88,6 +98,13 @@ void add_options(po::options_description& options) {
                                                    "outliers: leave out so many rows of highest loss")(
       "holdout", po::value<std::string>(),
       "FLOPS: check the law of the runs below against those from here on; default: the largest fifth")(
+      "curves", po::value<std::string>(),
+      "TABLE of training curves, rows of runs as they went, for approach 1; default: TABLE, where runs have several "
+      "rows")("budgets", po::value<std::string>(),
+              "FLOPS,FLOPS,...: of the IsoFLOP profiles; default: those that at least three sizes have")(
+      "budget-tolerance", po::value<double>()->default_value(0.12),
+      "how near to a budget a run's FLOPs must be, as a difference of logarithms")(
+      "chance", po::value<double>(), "accuracy of guessing, e.g. 0.25; default: fitted")(
       "only", po::value<Strings>()->composing(), "COLUMN=VALUE: leave other rows out; may be repeated")(
       "resamples", po::value<int>()->default_value(4000), "of the bootstrap over runs")(
       "level", po::value<double>()->default_value(95), "of the intervals, in percent")(
@@ -114,7 +131,12 @@ int fit_command(std::span<const std::string> arguments) {
   const auto options = options_of(*values);
   const auto table = read_study(read_table(path), columns_of(*values), path);
   check_usage(!table.points.empty(), "{} has no rows{}", path, table.left_out > 0 ? " that --only leaves" : "");
-  const auto study = fit_study({table.points, table.parameters, table.flops, path}, options);
+  auto curves = table.points;
+  if (values->count("curves") != 0) {
+    const auto file = (*values)["curves"].as<std::string>();
+    curves = read_study(read_table(file), {}, file).points;
+  }
+  const auto study = fit_study({table.points, curves, table.parameters, table.flops, path}, options);
   fmt::print("{}", values->count("json") != 0 ? to_json(study).dump() + "\n" : to_text(study));
   return 0;
 }

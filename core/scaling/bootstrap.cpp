@@ -22,6 +22,14 @@ std::vector<double> draw_runs(const BootstrapOptions& options, int number, std::
   return counts;
 }
 
+std::vector<double> draw_rows(const BootstrapOptions& options, int number, std::span<const std::size_t> run_of) {
+  const auto counts = draw_runs(options, number, *std::max_element(run_of.begin(), run_of.end()) + 1);
+  std::vector<double> weights;
+  weights.reserve(run_of.size());
+  for (const auto run : run_of) weights.push_back(counts[run]);
+  return weights;
+}
+
 void for_each_resample(const BootstrapOptions& options, const std::function<void(int)>& body) {
   std::atomic<int> next = 0;
   std::exception_ptr problem;

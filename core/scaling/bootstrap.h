@@ -2,6 +2,7 @@
 // The bootstrap over runs (Efron 1979): the same fit on runs drawn with replacement, and intervals from its spread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -23,6 +24,9 @@ struct Interval {
 
 /// Which runs resample `number` draws: how often each of `runs`, their sum being `runs`. The same for the same seed.
 std::vector<double> draw_runs(const BootstrapOptions& options, int number, std::size_t runs);
+
+/// The same for rows: how often each counts, `run_of` (run_numbers) saying which run it is of.
+std::vector<double> draw_rows(const BootstrapOptions& options, int number, std::span<const std::size_t> run_of);
 
 /// Calls `body(i)` for i from 0 to resamples - 1, on options.threads threads. What one of them throws is thrown here.
 void for_each_resample(const BootstrapOptions& options, const std::function<void(int)>& body);

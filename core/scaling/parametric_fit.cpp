@@ -54,23 +54,9 @@ std::vector<double> residuals_of(std::span<const ScalingPoint> points, const Chi
   return residuals;
 }
 
-std::vector<ChinchillaLaw> resample(std::span<const ScalingPoint> points, const LogRows& rows, const Minimum& best,
-                                    const BootstrapOptions& options) {
-  const auto run_of = run_numbers(points);
-  const auto runs = run_of.empty() ? 0 : *std::max_element(run_of.begin(), run_of.end()) + 1;
-  std::vector<ChinchillaLaw> laws(static_cast<std::size_t>(options.resamples));
-  for_each_resample(options, [&](int number) {
-    const auto drawn = draw_runs(options, number, runs);
-    std::vector<double> weights;
-    for (const auto run : run_of) weights.push_back(drawn[run]);
-    const auto part = rows.reweighted(weights);
-    const auto objective = objective_of(part);
-    Minimiser search(kParameters);
-    auto end = search.from(best.x, objective);
-    end = search.from(end.x, objective);  // anew: a kink of the objective may have ended the first
-    laws[static_cast<std::size_t>(number)] = law_of(end.x, rows);
-  });
-  return laws;
+std::vector<double> theta_of(const ChinchillaLaw& law, const LogRows& rows) {
+  return {std::log(law.A) - law.alpha * rows.mean_n, std::log(law.B) - law.beta * rows.mean_d, std::log(law.E),
+          law.alpha, law.beta};
 }
 
 }  // namespace
@@ -100,6 +86,15 @@ void check_parametric(std::span<const ScalingPoint> points) {
       points.size(), points[0].flops);
 }
 
+ChinchillaLaw refit_parametric(const LogRows& rows, std::span<const double> weights, const ChinchillaLaw& from) {
+  const auto part = rows.reweighted(weights);
+  const auto objective = objective_of(part);
+  Minimiser search(kParameters);
+  auto end = search.from(theta_of(from, rows), objective);
+  end = search.from(end.x, objective);  // anew: a kink of the objective may have ended the first
+  return law_of(end.x, rows);
+}
+
 ParametricFit fit_parametric(std::span<const ScalingPoint> points, const BootstrapOptions& options) {
   check_parametric(points);
   const LogRows rows(points);
@@ -125,7 +120,12 @@ ParametricFit fit_parametric(std::span<const ScalingPoint> points, const Bootstr
   fit.agreeing = static_cast<std::size_t>(
       std::count_if(ends.begin(), ends.end(), [&](const Minimum& m) { return m.value <= best.value * (1 + 1e-4); }));
   fit.residuals = residuals_of(points, fit.law);
-  fit.resamples = resample(points, rows, best, options);
+  const auto run_of = run_numbers(points);
+  fit.resamples.resize(static_cast<std::size_t>(options.resamples));
+  for_each_resample(options, [&](int number) {
+    fit.resamples[static_cast<std::size_t>(number)] =
+        refit_parametric(rows, draw_rows(options, number, run_of), fit.law);
+  });
   return fit;
 }
 

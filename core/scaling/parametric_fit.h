@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "core/scaling/bootstrap.h"
+#include "core/scaling/huber_sum.h"
 #include "core/scaling/laws.h"
 #include "core/scaling/point.h"
 
@@ -28,6 +30,9 @@ void check_parametric(std::span<const ScalingPoint> points);
 /// The law of least objective over searches from the whole grid of 4,500 starts, alpha and beta from 0 to 2, e from -1
 /// to 1, a and b from 0 to 25; then one search for each resample of runs, from there. Throws as check_parametric.
 ParametricFit fit_parametric(std::span<const ScalingPoint> points, const BootstrapOptions& options);
+
+/// The law of rows that count `weights` times, searched for from another one: what a resample is fitted with.
+ChinchillaLaw refit_parametric(const LogRows& rows, std::span<const double> weights, const ChinchillaLaw& from);
 
 /// What `of` gives for each law of the bootstrap.
 template <class Of>

@@ -42,10 +42,12 @@ Estimate estimate(const ParametricFit& fit, const BootstrapOptions& options, Of 
 
 Prediction predict_budget(const ParametricFit& fit, const BootstrapOptions& options, double flops) {
   const auto best = fit.law.optimum(flops);
-  return {flops, estimate(fit, options, [&](const ChinchillaLaw& law) { return law.optimum(flops).parameters; }),
+  return {flops,
+          estimate(fit, options, [&](const ChinchillaLaw& law) { return law.optimum(flops).parameters; }),
           estimate(fit, options, [&](const ChinchillaLaw& law) { return law.optimum(flops).tokens; }),
           estimate(fit, options, [&](const ChinchillaLaw& law) { return law.optimum(flops).loss; }),
-          one_run_interval(fit, options, best.parameters, best.tokens)};
+          one_run_interval(fit, options, best.parameters, best.tokens),
+          std::nullopt};
 }
 
 Prediction predict_sizes(const ParametricFit& fit, const BootstrapOptions& options, double parameters, double tokens) {
@@ -53,7 +55,8 @@ Prediction predict_sizes(const ParametricFit& fit, const BootstrapOptions& optio
           {parameters, {parameters, parameters}},
           {tokens, {tokens, tokens}},
           estimate(fit, options, [&](const ChinchillaLaw& law) { return law.loss(parameters, tokens); }),
-          one_run_interval(fit, options, parameters, tokens)};
+          one_run_interval(fit, options, parameters, tokens),
+          std::nullopt};
 }
 
 StudyFit fit_study(const StudyRows& rows, const FitOptions& options) {
@@ -64,12 +67,23 @@ StudyFit fit_study(const StudyRows& rows, const FitOptions& options) {
   if (options.drop_highest > 0) study.dropped = drop_highest(study.rows.points, options.drop_highest);
   const auto& points = study.rows.points;
   study.parametric = fit_parametric(points, options.bootstrap);
-  study.holdout = attempt([&] { return check_holdout(points, options.holdout_flops, options.bootstrap); });
+  const auto& bootstrap = options.bootstrap;
+  study.envelope = attempt([&] { return fit_envelope(study.rows.curves, bootstrap); });
+  study.isoflop = attempt([&] { return fit_isoflop(points, options.isoflop, bootstrap); });
+  study.kaplan = attempt([&] { return fit_kaplan(points, bootstrap); });
+  study.repetition = attempt([&] { return fit_repetition(points, bootstrap); });
+  study.accuracy = attempt([&] { return fit_accuracy(points, options.chance, bootstrap); });
+  study.holdout = attempt([&] { return check_holdout(points, options.holdout_flops, bootstrap); });
   for (const auto flops : options.predict_flops) {
-    study.predictions.push_back(predict_budget(study.parametric, options.bootstrap, flops));
+    study.predictions.push_back(predict_budget(study.parametric, bootstrap, flops));
   }
   for (const auto& [n, d] : options.predict_sizes) {
-    study.predictions.push_back(predict_sizes(study.parametric, options.bootstrap, n, d));
+    study.predictions.push_back(predict_sizes(study.parametric, bootstrap, n, d));
+  }
+  if (!study.accuracy.fit) return study;
+  for (auto& p : study.predictions) {
+    const auto n = p.parameters.value, d = p.tokens.value;
+    p.accuracy = Estimate{study.accuracy.fit->accuracy(n, d), study.accuracy.fit->interval(n, d, bootstrap.level)};
   }
   return study;
 }

@@ -7,16 +7,23 @@
 #include <utility>
 #include <vector>
 
+#include "core/scaling/accuracy_fit.h"
 #include "core/scaling/bootstrap.h"
+#include "core/scaling/envelope.h"
 #include "core/scaling/holdout.h"
+#include "core/scaling/isoflop.h"
+#include "core/scaling/kaplan_fit.h"
 #include "core/scaling/parametric_fit.h"
 #include "core/scaling/point.h"
+#include "core/scaling/repetition_fit.h"
 
 namespace trireme {
 
-/// What the rows are, and by which conventions; `points` are ends of runs.
+/// What the rows are, and by which conventions; `points` are ends of runs, `curves` (for approach 1; may be empty) rows
+/// of runs as they went, with a loss that is smooth.
 struct StudyRows {
   std::vector<ScalingPoint> points;
+  std::vector<ScalingPoint> curves;
   std::string parameters = "total";  // how N was counted
   std::string flops = "6ND";         // how C was counted
   std::string source;                // the table's path, or the study's name
@@ -24,9 +31,11 @@ struct StudyRows {
 
 struct FitOptions {
   BootstrapOptions bootstrap;
-  std::size_t drop_highest = 0;       // outliers: the rows of highest loss, left out of every fit
-  double holdout_flops = 0;           // runs of at least so many FLOPs are held out in turn; 0: the largest fifth
-  std::vector<double> predict_flops;  // budgets to say the optimum of
+  std::size_t drop_highest = 0;  // outliers: the rows of highest loss, left out of every fit
+  double holdout_flops = 0;      // runs of at least so many FLOPs are held out in turn; 0: the largest fifth
+  IsoflopOptions isoflop;
+  double chance = kNotGiven;                             // floor of the accuracy; not given: fitted
+  std::vector<double> predict_flops;                     // budgets to say the optimum of
   std::vector<std::pair<double, double>> predict_sizes;  // N, D to say the loss of
 };
 
@@ -42,6 +51,7 @@ struct Prediction {
   Estimate parameters, tokens;  // at given N and D without an interval: low = high = value
   Estimate loss;                // of the law
   Interval one_run;  // where the loss of a single run is to be expected: the law's interval and a run's noise
+  std::optional<Estimate> accuracy;
 };
 
 /// A fit, or why there is none.
@@ -56,6 +66,11 @@ struct StudyFit {
   FitOptions options;
   std::vector<ScalingPoint> dropped;
   ParametricFit parametric;
+  Outcome<EnvelopeFit> envelope;  // approach 1
+  Outcome<IsoflopFit> isoflop;    // approach 2
+  Outcome<KaplanFit> kaplan;
+  Outcome<RepetitionFit> repetition;
+  Outcome<AccuracyFit> accuracy;
   Outcome<Holdout> holdout;
   std::vector<Prediction> predictions;
 };
