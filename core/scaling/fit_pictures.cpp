@@ -8,13 +8,52 @@
 #include <filesystem>
 
 #include "core/io/atomic_file.h"
-#include "core/scaling/chart.h"
+#include "core/io/chart.h"
 #include "core/scaling/csv.h"
 
 namespace trireme {
 namespace {
 
-using Kind = ChartSeries::Kind;
+/// A place, and an interval about its y.
+struct Place {
+  double x = 0, y = 0, low = NAN, high = NAN;
+};
+
+enum class Kind { dots, line, dashes, band, bars };  // band: a line with its intervals; bars: dots with them
+
+struct Series {
+  std::string name;
+  Kind kind = Kind::dots;
+  int colour = 0;
+  std::vector<Place> points;
+};
+
+struct Picture {
+  std::string title, x_label, y_label;
+  bool log_x = true, log_y = true;
+  std::vector<Series> series;
+};
+
+std::string to_svg(const Picture& picture) {
+  using Mark = ChartSeries::Mark;
+  Chart chart{picture.title, {picture.x_label, picture.log_x}, {picture.y_label, picture.log_y}, {}, 760, 460};
+  for (const auto& series : picture.series) {
+    ChartSeries drawn;
+    drawn.mark = series.kind == Kind::line || series.kind == Kind::band ? Mark::line
+                 : series.kind == Kind::dashes                          ? Mark::dashed
+                                                                        : Mark::dots;
+    drawn.name = series.name;
+    drawn.colour = series.colour;
+    for (const auto& p : series.points) {
+      drawn.points.push_back({p.x, p.y});
+      if (series.kind != Kind::band && series.kind != Kind::bars) continue;
+      drawn.low.push_back({p.x, p.low});
+      drawn.high.push_back({p.x, p.high});
+    }
+    chart.series.push_back(std::move(drawn));
+  }
+  return svg_of(chart);
+}
 
 /// Lines of numbers under column names.
 class CsvText {
@@ -45,12 +84,8 @@ std::vector<double> budgets(const StudyFit& study, int count) {
 }
 
 FitPicture residuals(const StudyFit& study) {
-  Chart chart{"Residuals: measured over fitted loss",
-              "training FLOPs",
-              "loss / law - 1, percent",
-              true,
-              false,
-              {ChartSeries{}}};
+  Picture chart{
+      "Residuals: measured over fitted loss", "training FLOPs", "loss / law - 1, percent", true, false, {Series{}}};
   CsvText csv("run,parameters,tokens,flops,loss,fitted,log_residual");
   for (std::size_t i = 0; i < study.rows.points.size(); ++i) {
     const auto& p = study.rows.points[i];
@@ -62,11 +97,10 @@ FitPicture residuals(const StudyFit& study) {
 }
 
 FitPicture prediction(const StudyFit& study) {
-  Chart chart{
+  Picture chart{
       "Prediction against actual loss", "fitted or predicted loss, nats", "measured loss, nats", false, false, {}};
-  ChartSeries fitted{"fitted", Kind::dots, 0, {}},
-      held{"held out, predicted from the smaller budgets", Kind::dots, 1, {}};
-  ChartSeries equal{"", Kind::dashes, 7, {}};
+  Series fitted{"fitted", Kind::dots, 0, {}}, held{"held out, predicted from the smaller budgets", Kind::dots, 1, {}};
+  Series equal{"", Kind::dashes, 7, {}};
   CsvText csv("run,parameters,tokens,loss,fitted,held_out_prediction,low,high");
   double low = INFINITY, high = 0;
   for (std::size_t i = 0; i < study.rows.points.size(); ++i) {
@@ -88,18 +122,18 @@ FitPicture prediction(const StudyFit& study) {
   return {"prediction", to_svg(chart), csv.text()};
 }
 
-ChartSeries line_of(const std::string& name, Kind kind, int colour, const ComputeLine& line,
-                    const std::vector<double>& flops) {
-  ChartSeries series{name, kind, colour, {}};
+Series line_of(const std::string& name, Kind kind, int colour, const ComputeLine& line,
+               const std::vector<double>& flops) {
+  Series series{name, kind, colour, {}};
   for (const auto c : flops) series.points.push_back({c, line.at(c)});
   return series;
 }
 
 /// N* against compute, and D* in the table.
 FitPicture optimum(const StudyFit& study) {
-  Chart chart{"Best size against compute", "training FLOPs (6ND)", "parameters N*", true, true, {}};
+  Picture chart{"Best size against compute", "training FLOPs (6ND)", "parameters N*", true, true, {}};
   const auto flops = budgets(study, 40);
-  ChartSeries band{"", Kind::band, 0, {}}, law{"approach 3, with its interval", Kind::line, 0, {}};
+  Series band{"", Kind::band, 0, {}}, law{"approach 3, with its interval", Kind::line, 0, {}};
   CsvText csv("flops,parameters,parameters_low,parameters_high,tokens,tokens_low,tokens_high,loss,loss_low,loss_high");
   for (const auto c : flops) {
     const auto p = predict_budget(study.parametric, study.options.bootstrap, c);
@@ -115,7 +149,7 @@ FitPicture optimum(const StudyFit& study) {
   }
   if (study.isoflop.fit) {
     chart.series.push_back(line_of("approach 2", Kind::line, 1, study.isoflop.fit->lines.parameters, flops));
-    ChartSeries minima{"", Kind::bars, 1, {}};
+    Series minima{"", Kind::bars, 1, {}};
     for (const auto& p : study.isoflop.fit->profiles) {
       if (p.problem.empty()) minima.points.push_back({p.flops, p.parameters, p.interval.low, p.interval.high});
     }
@@ -130,9 +164,9 @@ FitPicture optimum(const StudyFit& study) {
 
 /// The same of tokens, without a table of its own: optimum.csv has the numbers.
 FitPicture optimum_tokens(const StudyFit& study) {
-  Chart chart{"Best number of tokens against compute", "training FLOPs (6ND)", "tokens D*", true, true, {}};
+  Picture chart{"Best number of tokens against compute", "training FLOPs (6ND)", "tokens D*", true, true, {}};
   const auto flops = budgets(study, 40);
-  ChartSeries band{"", Kind::band, 0, {}}, law{"approach 3, with its interval", Kind::line, 0, {}};
+  Series band{"", Kind::band, 0, {}}, law{"approach 3, with its interval", Kind::line, 0, {}};
   CsvText csv("flops,tokens,low,high");
   for (const auto c : flops) {
     const auto d = predict_budget(study.parametric, study.options.bootstrap, c).tokens;
@@ -157,13 +191,13 @@ FitPicture optimum_tokens(const StudyFit& study) {
 }
 
 FitPicture isoflop(const StudyFit& study) {
-  Chart chart{"IsoFLOP profiles", "parameters", "loss, nats", true, false, {}};
+  Picture chart{"IsoFLOP profiles", "parameters", "loss, nats", true, false, {}};
   CsvText csv("flops,parameters,loss,parabola,minimum,minimum_low,minimum_high");
-  ChartSeries minima{"minima", Kind::dots, 7, {}};
+  Series minima{"minima", Kind::dots, 7, {}};
   int colour = 0;
   for (const auto& profile : study.isoflop.fit->profiles) {
-    ChartSeries dots{fmt::format("{:.3g} FLOPs", profile.flops), Kind::dots, colour, {}};
-    ChartSeries curve{"", Kind::line, colour, {}}, interval{"", Kind::line, 7, {}};
+    Series dots{fmt::format("{:.3g} FLOPs", profile.flops), Kind::dots, colour, {}};
+    Series curve{"", Kind::line, colour, {}}, interval{"", Kind::line, 7, {}};
     double low = INFINITY, high = 0;
     const bool has_minimum = profile.problem.empty();
     for (const auto i : profile.points) {
@@ -199,9 +233,9 @@ double tokens_for(const ChinchillaLaw& law, double parameters, double loss) {
 }
 
 FitPicture contours(const StudyFit& study) {
-  Chart chart{"Loss of the law, and the runs", "parameters", "tokens", true, true, {}};
+  Picture chart{"Loss of the law, and the runs", "parameters", "tokens", true, true, {}};
   CsvText csv("loss,parameters,tokens");
-  ChartSeries runs{"runs", Kind::dots, 0, {}}, best{"best N and D of each budget", Kind::line, 1, {}};
+  Series runs{"runs", Kind::dots, 0, {}}, best{"best N and D of each budget", Kind::line, 1, {}};
   double n_low = INFINITY, n_high = 0, d_low = INFINITY, d_high = 0;
   for (const auto& p : study.rows.points) {
     runs.points.push_back({p.parameters, p.tokens});
@@ -216,7 +250,7 @@ FitPicture contours(const StudyFit& study) {
   const auto worst = law.loss(n_low, d_low), least = law.loss(n_high, d_high);
   for (int level = 1; level <= 10; ++level) {
     const auto loss = least * std::pow(worst / least, level / 11.0);
-    ChartSeries contour{"", Kind::dashes, 7, {}};
+    Series contour{"", Kind::dashes, 7, {}};
     for (int i = 0; i <= 80; ++i) {
       const auto n = n_low * std::pow(n_high / n_low, i / 80.0), d = tokens_for(law, n, loss);
       if (!(d >= d_low && d <= d_high)) continue;
