@@ -138,7 +138,7 @@ int fit_command(std::span<const std::string> arguments) {
     const auto file = (*values)["curves"].as<std::string>();
     curves = read_study(read_table(file), {}, file).points;
   }
-  const auto study = fit_study({table.points, curves, table.parameters, table.flops, path}, options);
+  const auto study = fit_study({table.points, table.parameters, table.flops, path, curves}, options);
   if (values->count("out") != 0) write_fit_pictures(study, (*values)["out"].as<std::string>());
   fmt::print("{}", values->count("json") != 0 ? to_json(study).dump() + "\n" : to_text(study));
   return 0;

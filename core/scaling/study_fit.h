@@ -23,10 +23,10 @@ namespace trireme {
 /// of runs as they went, with a loss that is smooth.
 struct StudyRows {
   std::vector<ScalingPoint> points;
-  std::vector<ScalingPoint> curves;
   std::string parameters = "total";  // how N was counted
   std::string flops = "6ND";         // how C was counted
   std::string source;                // the table's path, or the study's name
+  std::vector<ScalingPoint> curves = {};
 };
 
 struct FitOptions {

@@ -154,7 +154,7 @@ TEST(Accuracy, RefusesWhatHasNoSignal) {
 }
 
 TEST(StudyFit, OneCallFitsWhatTheRowsAllow) {
-  StudyRows rows{points_of(kTruth, 6, 5, .005, 9), curves_of(8), "non-embedding", "6ND", "memory"};
+  StudyRows rows{points_of(kTruth, 6, 5, .005, 9), "non-embedding", "6ND", "memory", curves_of(8)};
   FitOptions options;
   options.bootstrap.resamples = 200;
   options.drop_highest = 1;
