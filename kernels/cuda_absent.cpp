@@ -10,6 +10,7 @@ int cuda_device_count() { return 0; }
 std::string cuda_device_address(int /*index*/) { return ""; }
 
 std::int64_t cuda_available_bytes(const Device& /*device*/) { return 0; }
+std::int64_t cuda_total_bytes(const Device& /*device*/) { return 0; }
 
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& /*options*/) {
   fail_usage("this binary was built without CUDA: build the preset cuda, or ask for device: cpu");

@@ -28,9 +28,6 @@ std::unique_ptr<Ops> make_cpu_ops(Device& device);
 
 /// A machine that counts instead of computing. Collectives take time on its streams through Stream::pass_time().
 std::unique_ptr<DryDevice> make_dry_device(const Machine& machine);
-/// Operations on a dry device, which outlives them.
-std::unique_ptr<Ops> make_dry_ops(Device& device);
-
 /// Bytes that could be allocated now: of a GPU's memory; of the host's, within what its control groups leave to this
 /// process, and with all other processes of the node; of a dry device's, beside what its machine reserves.
 std::int64_t available_bytes(const Device& device);
@@ -42,6 +39,9 @@ enum class ProductChoice { heuristic, measured };
 /// kRepeatsTo tokens, where it costs no more than 1.3 % of a step; at 4096 it costs 4.2 % (GPT-2 and Llama on an H200).
 enum class Determinism { automatic, always, never };
 inline constexpr std::int64_t kRepeatsTo = 2048;
+
+/// Operations on a dry device, which outlives them.
+std::unique_ptr<Ops> make_dry_ops(Device& device, Determinism deterministic = Determinism::automatic);
 
 struct CudaOptions {
   int index = 0;  // of the GPU among those that this process sees
@@ -57,8 +57,9 @@ struct CudaOptions {
 int cuda_device_count();
 /// The PCI address of one of them, "0000:1b:00.0", by which processes know that they mean the same one.
 std::string cuda_device_address(int index);
-/// Free memory of a CUDA device.
+/// Free memory of a CUDA device, and all that it has but what its driver keeps.
 std::int64_t cuda_available_bytes(const Device& device);
+std::int64_t cuda_total_bytes(const Device& device);
 /// One GPU. Throws Error(usage) where there is none of this index, and in a build without CUDA.
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options);
 /// Operations on a CUDA device (cuBLASLt, cuDNN and own kernels). The device outlives them.

@@ -16,6 +16,7 @@
 #include "launch/bench_collectives.h"
 #include "launch/bench_ops.h"
 #include "launch/commands.h"
+#include "launch/held_memory.h"
 #include "launch/random_tokens.h"
 #include "launch/run.h"
 
@@ -31,9 +32,30 @@ std::int64_t peak_resident(World& world) {
   return bytes[0];
 }
 
+/// Seconds of each of `steps` steps after some that do not count, in rising order.
+std::vector<double> step_seconds(Trainer& trainer, std::int64_t steps) {
+  // step() returns when the update before is done, as in training: the time between two returns is a step's.
+  std::vector<double> seconds;
+  constexpr std::int64_t kWarmUp = 3;
+  auto before = std::chrono::steady_clock::now();
+  for (std::int64_t i = 0; i < steps + kWarmUp; ++i) {
+    trainer.step();
+    const auto now = std::chrono::steady_clock::now();
+    if (i >= kWarmUp) seconds.push_back(std::chrono::duration<double>(now - before).count());
+    before = now;
+  }
+  trainer.flush();
+  std::sort(seconds.begin(), seconds.end());
+  return seconds;
+}
+
 int bench_step(World& world, const RunConfig& config, std::int64_t steps, bool json) {
   const auto& a = config.model.architecture;
-  Engine engine(world, a, engine_config(config));
+  HeldMemory held;
+  auto device = make_device(world, engine_config(config));
+  held.note("open", *device);
+  Engine engine(world, a, engine_config(config), std::move(device));
+  held.note("parameters", *engine.device);
   initialise(engine.table, *engine.store, *engine.device, *engine.stream, config.train.seed);
   RandomTokens tokens(*engine.device, config.train.micro_batch, config.train.sequence, a.vocabulary);
   Trainer trainer({.architecture = a,
@@ -46,27 +68,18 @@ int bench_step(World& world, const RunConfig& config, std::int64_t steps, bool j
                    .data = *engine.mesh.data,
                    .tensor = *engine.mesh.tensor,
                    .source = tokens});
-  // step() returns when the update before is done, as in training: the time between two returns is a step's.
-  std::vector<double> seconds;
-  constexpr std::int64_t kWarmUp = 3;
-  auto before = std::chrono::steady_clock::now();
-  for (std::int64_t i = 0; i < steps + kWarmUp; ++i) {
-    trainer.step();
-    const auto now = std::chrono::steady_clock::now();
-    if (i >= kWarmUp) seconds.push_back(std::chrono::duration<double>(now - before).count());
-    before = now;
-  }
-  trainer.flush();
+  held.note("activations", *engine.device);
+  const auto seconds = step_seconds(trainer, steps);
+  held.note("steps", *engine.device);
   const auto resident = peak_resident(world);
   if (world.rank() != 0) return 0;
-  std::sort(seconds.begin(), seconds.end());
   const auto median = seconds[seconds.size() / 2];
   const auto count = static_cast<double>(config.train.global_batch * config.train.sequence);
   const auto peak = engine.device->peak_flops(config.train.precision) * world.size();
   const auto flops = training_flops_per_token(a, config.train.sequence) * count;
   std::map<std::string, std::size_t> memory{{"plan", trainer.plan().bytes()}};
   for (const auto& [purpose, bytes] : engine.store->memory()) memory[purpose] = bytes;
-  const nlohmann::json result = {
+  nlohmann::json result = {
       {"preset", config.model.preset},
       {"precision", name(config.train.precision)},
       {"batch", config.train.global_batch},
@@ -81,6 +94,7 @@ int bench_step(World& world, const RunConfig& config, std::int64_t steps, bool j
       {"fraction_of_peak", flops / median / peak},
       {"planned_bytes", memory},
       {"peak_resident_bytes", resident}};
+  held.tell(result, config, *engine.device);
   if (json) {
     fmt::print("{}\n", result.dump());
   } else {

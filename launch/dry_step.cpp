@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launch/dry_step.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -70,7 +71,9 @@ DryRun::DryRun(const RunConfig& config, const Machine& machine)
                                                         .store = *engine_->store,
                                                         .data = *engine_->mesh.data,
                                                         .tensor = *engine_->mesh.tensor,
-                                                        .source = *batches_})) {}
+                                                        .source = *batches_})) {
+  trainer_->step();
+}
 
 DryRun::~DryRun() = default;
 
@@ -85,17 +88,32 @@ PlannedMemory DryRun::memory() const {
   for (const Plan::Entry& entry : plan.entries()) {
     if (entry.name.starts_with("head.")) memory.head += entry.tensor.bytes();
   }
+  memory.scratch = device().scratch_bytes();
+  memory.purposes.emplace_back("scratch of operations", memory.scratch);
   memory.device = device().allocated_bytes(MemoryKind::device);
+  memory.libraries = library_bytes();
   memory.pinned = device().allocated_bytes(MemoryKind::pinned);
   const Machine& machine = device().machine();
-  const auto available = machine.memory_bytes - machine.reserved_bytes;
-  memory.fits = static_cast<std::int64_t>(memory.device) <= available;
+  memory.fits = static_cast<std::int64_t>(memory.all()) <= machine.memory_bytes - machine.reserved_bytes;
   return memory;
+}
+
+std::size_t DryRun::library_bytes() const {
+  const Machine::Libraries& libraries = device().machine().libraries;
+  std::int64_t communicators = 0;
+  std::int64_t channels = 0;
+  for (const DryGroup* group : groups_of(engine_->mesh)) {
+    const int held_to = nccl_channels(group->name(), engine_config(config_).nccl);
+    communicators += group->communicators();
+    channels += group->communicators() * (held_to > 0 ? std::min(held_to, libraries.channels) : libraries.channels);
+  }
+  std::int64_t bytes = libraries.opening + libraries.operations + channels * libraries.channel;
+  if (communicators > 0) bytes += libraries.collectives;
+  return static_cast<std::size_t>(bytes);
 }
 
 PlannedStep DryRun::step() {
   auto& device = dry_device(*engine_);
-  trainer_->step();
   device.clear_counts();
   for (DryGroup* group : groups_of(engine_->mesh)) group->clear_traffic();
   const double begin = times_of(device.counts(), "compute").now_seconds;

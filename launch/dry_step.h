@@ -20,12 +20,17 @@ namespace trireme {
 
 /// Memory of one rank in bytes.
 struct PlannedMemory {
-  /// By purpose: what the parameter store holds, and activations by lifetime. They add up to `device`.
+  /// By purpose: what the parameter store holds, activations by lifetime, and the scratch of operations. They add up to
+  /// `device`.
   std::vector<std::pair<std::string, std::size_t>> purposes;
   std::size_t head = 0;  // of the activations: what the head alone declares
   std::size_t device = 0;
-  std::size_t pinned = 0;  // host memory, without the loader's
-  bool fits = false;       // beside what the machine's libraries take
+  std::size_t scratch = 0;    // of it
+  std::size_t libraries = 0;  // beside it: what drivers and libraries take of a GPU, by the machine's table
+  std::size_t pinned = 0;     // host memory, without the loader's
+  bool fits = false;          // all of it
+
+  std::size_t all() const { return device + libraries; }
 };
 
 /// Collectives of one rank along one axis.
@@ -51,7 +56,8 @@ struct PlannedStep {
 /// One rank of a run, planned.
 class DryRun {
  public:
-  /// `config` is valid for its mesh. Throws Error(usage) as the trainer does.
+  /// `config` is valid for its mesh. Runs the first step, which makes what is made at first use. Throws Error(usage) as
+  /// the trainer does.
   DryRun(const RunConfig& config, const Machine& machine);
   ~DryRun();
 
@@ -60,11 +66,12 @@ class DryRun {
   const Plan& activations() const { return trainer_->plan(); }
   std::int64_t parameters() const { return engine_->table.count(); }
   const DryDevice& device() const;
-  /// Runs two steps and tells of the second.
+  /// Runs another step and tells of it.
   PlannedStep step();
 
  private:
   class Batches;
+  std::size_t library_bytes() const;
 
   const RunConfig config_;
   std::unique_ptr<Engine> engine_;

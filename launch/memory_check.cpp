@@ -17,12 +17,22 @@
 namespace trireme {
 namespace {
 
-/// What libraries take of a rank's memory once they work. On a GPU workspaces, kernels that are loaded when first used,
-/// and between ranks NCCL's buffers: assumed, and generous. On a CPU those of MPI and oneDNN: 62 MB were measured.
-std::int64_t library_bytes(DeviceKind kind, int ranks) {
+/// Bytes are the same on every GPU of the table. On a CPU the head's chunks are shorter, and operations and libraries
+/// take nothing of their own.
+Machine machine_of(DeviceKind kind) {
+  Machine machine = find_machine("h200", 1);
+  if (kind != DeviceKind::cpu) return machine;
+  machine.scratch = false;
+  machine.libraries = {};
+  machine.bf16_flops_per_second = machine.fp32_flops_per_second = 1e12;
+  return machine;
+}
+
+/// Of what is free, bytes that are not for what is planned. On a CPU MPI and oneDNN take them: 62 MB were measured. On
+/// a GPU they are fewer than none: the device is open, and what that has taken is part of what is planned.
+std::int64_t kept_back(DeviceKind kind) {
   if (kind == DeviceKind::cpu) return std::int64_t{64} << 20U;
-  if (kind == DeviceKind::dry) return 0;
-  return (ranks > 1 ? std::int64_t{2} : std::int64_t{1}) << 30U;
+  return kind == DeviceKind::cuda ? -machine_of(kind).libraries.opening : 0;
 }
 
 std::string gib(std::int64_t bytes) { return fmt::format("{:.4g} GiB", static_cast<double>(bytes) / 0x1p30); }
@@ -109,7 +119,7 @@ struct Scarcest {
 Scarcest scarcest(World& world, const Device& device) {
   const bool shared = device.kind() == DeviceKind::cpu;
   const std::int64_t sharing = shared ? world.local_size() : 1;
-  const std::int64_t own = available_bytes(device) / sharing - library_bytes(device.kind(), world.size());
+  const std::int64_t own = available_bytes(device) / sharing - kept_back(device.kind());
   std::array<std::int64_t, 1> most_wanting = {-own};
   world.group().host_reduce(most_wanting, Reduction::max);
   std::array<std::int64_t, 1> first = {own == -most_wanting[0] ? -world.rank() : -world.size()};
@@ -123,7 +133,7 @@ Scarcest scarcest(World& world, const Device& device) {
     result.where = fmt::format("on {}{}", device.description(),
                                alone ? "" : fmt::format(" of rank {} on {}", world.rank(), world.host()));
   }
-  result.where += fmt::format(" beside {} for libraries", gib(library_bytes(device.kind(), world.size())));
+  if (shared) result.where += fmt::format(" beside {} for libraries", gib(kept_back(device.kind())));
   world.group().host_broadcast(result.where, static_cast<int>(-first[0]));
   return result;
 }
@@ -149,9 +159,10 @@ std::string advice_text(const MemoryAdvice& advice, std::int64_t ranks, const st
 }  // namespace
 
 std::int64_t planned_bytes(const RunConfig& config, DeviceKind kind) {
-  // Bytes are the same on every machine of the table.
-  const PlannedMemory memory = DryRun(config, find_machine("h200", 1)).memory();
-  return static_cast<std::int64_t>(memory.device + (kind == DeviceKind::cpu ? memory.pinned : 0));
+  RunConfig shorter = config;  // every micro-step uses the memory of the first
+  shorter.train.global_batch = config.train.micro_batch * config.mesh.data();
+  const PlannedMemory memory = DryRun(shorter, machine_of(kind)).memory();
+  return static_cast<std::int64_t>(memory.all() + (kind == DeviceKind::cpu ? memory.pinned : 0));
 }
 
 MemoryAdvice memory_advice(const RunConfig& config, DeviceKind kind, std::int64_t available) {

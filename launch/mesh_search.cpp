@@ -75,14 +75,14 @@ class Search {
  private:
   // Times, for each kind of recomputation, the largest micro-batch that fits.
   void consider(RunConfig config) {
-    const std::size_t parameters = parameter_bytes(config);
+    const std::size_t fixed = fixed_bytes(config);
     for (const Recompute recompute : {Recompute::none, Recompute::light, Recompute::full}) {
       config.train.recompute = recompute;
       std::optional<RunConfig> largest;
       for (std::int64_t micro = 1; share_of(config) % micro == 0; micro *= 2) {
         config.train.micro_batch = micro;
         if (micro * config.train.sequence % config.mesh.tensor != 0) continue;
-        const std::size_t bytes = parameters + activation_bytes(config);
+        const std::size_t bytes = fixed + activation_bytes(config);
         ++found_.considered;
         found_.least_bytes = found_.least_bytes == 0 ? bytes : std::min(found_.least_bytes, bytes);
         if (static_cast<std::int64_t>(bytes) > machine_.memory_bytes - machine_.reserved_bytes) break;
@@ -93,13 +93,16 @@ class Search {
     }
   }
 
-  // What the store holds does not depend on micro-batch and recomputation.
-  std::size_t parameter_bytes(const RunConfig& config) const {
-    const Engine engine(machine_, config.model.architecture, engine_config(config));
-    return engine.device->allocated_bytes(MemoryKind::device);
+  // What the store holds and libraries take does not depend on micro-batch and recomputation.
+  std::size_t fixed_bytes(RunConfig config) const {
+    config.train.micro_batch = config.mesh.tensor;  // some number that the tensor axis divides
+    config.train.global_batch = config.train.micro_batch * config.mesh.data();
+    const DryRun run(config, machine_);
+    const PlannedMemory memory = run.memory();
+    return memory.all() - memory.scratch - run.activations().bytes();
   }
 
-  // Activations depend on nothing else than these.
+  // Activations and scratch depend on nothing else than these.
   std::size_t activation_bytes(const RunConfig& config) {
     const auto key = std::tuple(config.mesh.tensor, config.train.micro_batch, config.train.recompute);
     const auto hit = activations_.find(key);
@@ -107,7 +110,8 @@ class Search {
     RunConfig alone = config;
     alone.mesh = {.replica = 1, .shard = 1, .tensor = config.mesh.tensor};
     alone.train.global_batch = config.train.micro_batch;
-    return activations_[key] = DryRun(alone, machine_).activations().bytes();
+    const DryRun run(alone, machine_);
+    return activations_[key] = run.activations().bytes() + run.memory().scratch;
   }
 
   // One and two micro-steps say how long any number takes: all but the last one are alike.

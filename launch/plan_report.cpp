@@ -69,10 +69,11 @@ std::string memory_text(const PlanReport& r) {
     text += fmt::format("  {:<32} {:>12}\n", purpose, bytes_text(bytes));
   }
   const auto limit = static_cast<double>(r.machine.memory_bytes - r.machine.reserved_bytes);
-  text += fmt::format("  {:<32} {:>12}   {} {} ({} of memory, {} for libraries)\n", "all", bytes_text(r.memory.device),
-                      r.memory.fits ? "fits into" : "DOES NOT FIT INTO", bytes_text(limit),
-                      bytes_text(static_cast<double>(r.machine.memory_bytes)),
-                      bytes_text(static_cast<double>(r.machine.reserved_bytes)));
+  if (r.memory.libraries > 0) {
+    text += fmt::format("  {:<32} {:>12}\n", "libraries, as measured", bytes_text(r.memory.libraries));
+  }
+  text += fmt::format("  {:<32} {:>12}   {} {}\n", "all", bytes_text(r.memory.all()),
+                      r.memory.fits ? "fits into" : "DOES NOT FIT INTO", bytes_text(limit));
   text += fmt::format("  {:<32} {:>12}\n", "of the activations, the head's", bytes_text(r.memory.head));
   return text + fmt::format("  {:<32} {:>12}\n", "pinned memory of the host", bytes_text(r.memory.pinned));
 }
@@ -131,10 +132,8 @@ nlohmann::json mesh_json(const RunConfig& config) {
 nlohmann::json memory_json(const PlannedMemory& memory) {
   nlohmann::json purposes;
   for (const auto& [purpose, bytes] : memory.purposes) purposes[purpose] = bytes;
-  return {{"bytes", memory.device},
-          {"purposes", purposes},
-          {"head_bytes", memory.head},
-          {"pinned_bytes", memory.pinned},
+  return {{"bytes", memory.device},    {"purposes", purposes},      {"libraries_bytes", memory.libraries},
+          {"all_bytes", memory.all()}, {"head_bytes", memory.head}, {"pinned_bytes", memory.pinned},
           {"fits", memory.fits}};
 }
 
@@ -224,7 +223,7 @@ std::string to_text(const MeshSearch& search, const Machine& machine) {
     }
     text += fmt::format("{:>7} {:>6} {:>6}  {:<12} {:>5} {:>9} {:>11} {:>11} {:>14.0f} {:>5.1f} % {:>9.4g}\n",
                         m.replica, m.shard, m.tensor, sharding, c.config.train.micro_batch, recompute_text(c.config),
-                        bytes_text(c.memory.device), seconds_text(c.step.seconds), c.step.tokens_per_second,
+                        bytes_text(c.memory.all()), seconds_text(c.step.seconds), c.step.tokens_per_second,
                         100.0 * c.step.mfu, days_of(c.config, c.step));
   }
   return text;

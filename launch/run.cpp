@@ -97,7 +97,9 @@ ClusterLinks cluster_links(const Machine& machine) {
   const auto link = [&](const Machine::Link& l, double reached) {
     return RingLink{.bytes_per_second = l.bytes_per_second * reached,
                     .message_seconds = l.message_seconds,
-                    .collective_seconds = machine.collective_seconds};
+                    .collective_seconds = machine.collective_seconds,
+                    .fill_seconds = l.fill_seconds,
+                    .fill_bytes = l.fill_bytes};
   };
   return {.within_node = link(machine.within_node, machine.reached.within_node),
           .between_nodes = link(machine.between_nodes, machine.reached.between_nodes),
@@ -152,7 +154,7 @@ Engine::Engine(World& world, const Architecture& architecture, const Config& con
 
 Engine::Engine(const Machine& machine, const Architecture& architecture, const Config& config)
     : device(make_dry_device(machine)),
-      ops(make_dry_ops(*device)),
+      ops(make_dry_ops(*device, config.deterministic)),
       stream(device->make_stream("compute")),
       mesh(make_dry_mesh(config.mesh, 0, copies_of(architecture, config.mesh), cluster_links(machine))),
       table(table_of(architecture)),

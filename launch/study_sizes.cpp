@@ -87,11 +87,11 @@ class Sizes {
       why_ = fmt::format(
           "a rank of {} takes {} with train.micro_batch = {}, and {} has {}; give it more ranks, or leave "
           "train.micro_batch and mesh out of `base`",
-          ranks, gib(memory.device), micro, machine_.name,
+          ranks, gib(memory.all()), micro, machine_.name,
           gib(static_cast<std::size_t>(machine_.memory_bytes - machine_.reserved_bytes)));
       return std::nullopt;
     }
-    return Sized{config, memory.device, dry.step().seconds};
+    return Sized{config, memory.all(), dry.step().seconds};
   }
 
   std::optional<Sized> searched(const RunConfig& config, std::int64_t ranks) {
@@ -106,7 +106,7 @@ class Sizes {
       return std::nullopt;
     }
     const MeshChoice& best = search.best.front();
-    return Sized{best.config, best.memory.device, best.step.seconds};
+    return Sized{best.config, best.memory.all(), best.step.seconds};
   }
 
   const StudySettings& settings_;

@@ -25,12 +25,16 @@ DryGroup::DryGroup(std::string name, int rank, int size, const RingLink& link)
 
 double DryGroup::seconds(std::int64_t messages, std::size_t bytes) const {
   const double moving = link_.bytes_per_second > 0.0 ? static_cast<double>(bytes) / link_.bytes_per_second : 0.0;
-  return link_.collective_seconds + static_cast<double>(messages) * link_.message_seconds + moving;
+  const double filled =
+      link_.fill_bytes > 0.0 ? static_cast<double>(bytes) / (static_cast<double>(bytes) + link_.fill_bytes) : 0.0;
+  return link_.collective_seconds + static_cast<double>(messages) * link_.message_seconds + moving +
+         filled * link_.fill_seconds;
 }
 
 void DryGroup::count(Stream& stream, CollectiveKind kind, std::size_t payload_bytes, std::size_t ring_bytes,
                      std::int64_t messages, double seconds) {
   if (size_ == 1) return;
+  streams_.insert(stream.id());
   ModelledTraffic& traffic = traffic_[kind];
   traffic.calls += 1;
   traffic.payload_bytes += static_cast<std::int64_t>(payload_bytes);

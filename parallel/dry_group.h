@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "core/base/group.h"
@@ -16,6 +17,8 @@ struct RingLink {
   double bytes_per_second = 0.0;  // reached, one direction, of each rank; 0: no limit
   double message_seconds = 0.0;
   double collective_seconds = 0.0;  // of every collective, whatever its size
+  double fill_seconds = 0.0;        // of a very long collective besides, half of it of one that moves fill_bytes
+  double fill_bytes = 0.0;
 };
 
 /// The links of a cluster: of a rank to others of its node, and to those of other nodes.
@@ -65,6 +68,8 @@ class DryGroup : public Group {
   /// Collectives on tensors since the last clear_traffic(). Of a group of one rank: none.
   const std::map<CollectiveKind, ModelledTraffic>& traffic() const { return traffic_; }
   void clear_traffic() { traffic_.clear(); }
+  /// Communicators that the group has needed so far: one for each stream that it worked on.
+  std::int64_t communicators() const { return static_cast<std::int64_t>(streams_.size()); }
 
  private:
   void check_root(int root) const;
@@ -76,6 +81,7 @@ class DryGroup : public Group {
   const int rank_, size_;
   const RingLink link_;
   std::map<CollectiveKind, ModelledTraffic> traffic_;
+  std::set<std::uint64_t> streams_;  // by id
   std::int64_t ticket_ = 0;
 };
 

@@ -19,6 +19,12 @@ std::vector<std::int64_t> ranks_by_node(std::span<const RankHome> homes) {
   return index;
 }
 
+int nccl_channels(std::string_view axis, const NcclOptions& options) {
+  constexpr int kScalarChannels = 1;  // the data axis sums a step's totals and nothing else
+  if (axis == "data") return kScalarChannels;
+  return axis == "replica" || axis == "shard" ? options.channels : 0;
+}
+
 MeshGroups connect_mesh(World& world, const MeshShape& shape, std::int64_t copies, Device& device,
                         const NcclOptions& nccl) {
   check_usage(shape.replica >= 1 && shape.shard >= 1 && shape.tensor >= 1 && shape.ranks() == world.size(),

@@ -23,8 +23,6 @@
 namespace trireme {
 namespace {
 
-constexpr int kScalarChannels = 1;  // the data axis sums a step's totals and nothing else
-
 std::string explained(ncclResult_t code, ncclComm_t comm) {
   const char* more = ncclGetLastError(comm);
   const bool known = more != nullptr && *more != '\0';
@@ -66,8 +64,7 @@ class NcclGroup final : public Group {
  public:
   NcclGroup(std::unique_ptr<Group> host, const NcclOptions& options, int first)
       : host_(std::move(host)), first_(first) {
-    if (name() == "replica" || name() == "shard") channels_ = options.channels;
-    if (name() == "data") channels_ = kScalarChannels;
+    channels_ = nccl_channels(name(), options);
     check_cuda(cudaGetDevice(&device_), "cudaGetDevice");
   }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/group.h"
@@ -25,6 +26,8 @@ struct NcclOptions {
   /// compute that it overlaps with; 0: as many as NCCL thinks best for the collective alone.
   int channels = 0;
 };
+/// Channels that a communicator of this axis is held to; 0: as many as NCCL chooses.
+int nccl_channels(std::string_view axis, const NcclOptions& options);
 
 /// Where a rank runs.
 struct RankHome {

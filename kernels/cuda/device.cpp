@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
 #include "kernels/cuda/check.h"
@@ -118,13 +119,21 @@ std::string cuda_device_address(int index) {
   return address.data();
 }
 
-std::int64_t cuda_available_bytes(const Device& device) {
+namespace {
+
+/// Free, and in all.
+std::pair<std::int64_t, std::int64_t> memory_of(const Device& device) {
   cuda::check(cudaSetDevice(static_cast<const cuda::CudaDevice&>(device).options().index), "cannot use the device");
   std::size_t available = 0;
   std::size_t total = 0;
   cuda::check(cudaMemGetInfo(&available, &total), "cannot ask for free memory");
-  return static_cast<std::int64_t>(available);
+  return {static_cast<std::int64_t>(available), static_cast<std::int64_t>(total)};
 }
+
+}  // namespace
+
+std::int64_t cuda_available_bytes(const Device& device) { return memory_of(device).first; }
+std::int64_t cuda_total_bytes(const Device& device) { return memory_of(device).second; }
 
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {
   return std::make_unique<cuda::CudaDevice>(options);

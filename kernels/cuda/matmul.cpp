@@ -13,11 +13,12 @@
 #include "core/base/error.h"
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/contest.h"
+#include "kernels/scratch.h"
 
 namespace trireme::cuda {
 namespace {
 
-constexpr std::size_t kWorkspace = std::size_t{64} << 20U;  // twice what cuBLAS recommends for Hopper; see scratch()
+constexpr std::size_t kWorkspace = kLeastScratch;
 constexpr int kCandidates = 32;
 constexpr double kWorthMeasuring = 1e9;  // FLOP: less takes a few microseconds whatever computes it
 

@@ -8,17 +8,18 @@
 
 #include "core/base/error.h"
 #include "kernels/cuda/device.h"
+#include "kernels/scratch.h"
 
 namespace trireme {
 namespace cuda {
 namespace {
 
-/// The key of cuDNN's graph; nothing where it has none: fp32, document masks, heads it does not take.
+/// The key of cuDNN's graph; nothing where it has none.
 template <class Op>
 std::optional<AttentionKey> graph_key(const Op& op, bool backward, bool deterministic) {
-  const std::int64_t size = op.qkv.shape[3];
-  if (op.qkv.dtype != Dtype::bf16 || op.document_start || size % 8 != 0 || size > 256) return std::nullopt;
-  return AttentionKey{op.qkv.shape[0], op.qkv.shape[1], op.heads, op.kv_heads, size, op.scale, backward, deterministic};
+  if (!attention_has_graph(op.qkv, op.document_start)) return std::nullopt;
+  const Shape& qkv = op.qkv.shape;
+  return AttentionKey{qkv[0], qkv[1], op.heads, op.kv_heads, qkv[3], op.scale, backward, deterministic};
 }
 
 }  // namespace
@@ -39,9 +40,7 @@ void CudaOps::run(Stream& s, const Attention& op) const {
 void CudaOps::run(Stream& s, const AttentionBackward& op) const {
   const Range range("attention_backward");
   CudaStream& stream = of(s);
-  const bool repeats = deterministic_ == Determinism::always ||
-                       (deterministic_ == Determinism::automatic && op.qkv.shape[1] <= kRepeatsTo);
-  const auto key = graph_key(op, true, repeats);
+  const auto key = graph_key(op, true, repeats(deterministic_, op.qkv.shape[1]));
   const std::lock_guard lock(mutex_);
   if (!key || !attention_.has(*key)) {
     tiled_attention_backward(stream, op);

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "kernels/cuda/check.h"
+#include "kernels/scratch.h"
 
 namespace trireme::cuda {
 
@@ -112,11 +113,13 @@ void CudaStream::synchronize() {
 }
 
 void* CudaStream::scratch(std::size_t bytes) {
-  constexpr std::size_t kLeast = std::size_t{64} << 20U;
-  if (scratch_.empty() || scratch_.back().bytes() < bytes) {
-    scratch_.push_back(device_.allocate(std::max(bytes, kLeast)));
+  if (scratch_.data() == nullptr || scratch_.bytes() < bytes) {
+    // What is in flight still uses it, and comes to its end: all ranks have enqueued the same collectives until here.
+    check(cudaStreamSynchronize(handle_.get()), ("work on stream " + name_ + " failed").c_str());
+    scratch_ = Buffer();
+    scratch_ = device_.allocate(std::max(bytes, kLeastScratch));
   }
-  return scratch_.back().data();
+  return scratch_.data();
 }
 
 }  // namespace trireme::cuda

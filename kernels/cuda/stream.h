@@ -11,7 +11,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "core/base/device.h"
 
@@ -69,7 +68,7 @@ class CudaStream : public Stream {
   void* native() const override { return handle_.get(); }
   cudaStream_t handle() const { return handle_.get(); }
   /// At least so many bytes of device memory, for the operation that is enqueued next and no other; grows at the first
-  /// use of a larger size.
+  /// use of a larger size, and waits for the stream then.
   void* scratch(std::size_t bytes);
   int multiprocessors() const { return multiprocessors_; }
   Device& device() const { return device_; }
@@ -78,7 +77,7 @@ class CudaStream : public Stream {
   Device& device_;
   std::string name_;
   int multiprocessors_ = 0;
-  std::vector<Buffer> scratch_;  // the last one serves; those before it may still be in use by work in flight
+  Buffer scratch_;
   std::shared_ptr<HostError> error_;
   StreamHandle handle_;
 };

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "kernels/dry/stream.h"
 #include "kernels/kernels.h"
+#include "kernels/scratch.h"
 
 namespace trireme {
 namespace {
@@ -66,7 +67,7 @@ void DryDevice::free(void* data, std::size_t bytes, MemoryKind kind) noexcept {
 
 std::unique_ptr<Stream> DryDevice::make_stream(const std::string& name) {
   streams_.push_back(std::make_shared<StreamTimes>(StreamTimes{.name = name}));
-  return std::make_unique<dry::DryStream>(streams_.back());
+  return std::make_unique<dry::DryStream>(*this, streams_.back(), collectives_);
 }
 
 std::unique_ptr<Event> DryDevice::make_event() { return std::make_unique<dry::DryEvent>(); }
@@ -106,10 +107,17 @@ void DryDevice::clear_counts() {
   for (const auto& times : streams_) *times = {.name = times->name, .now_seconds = times->now_seconds};
 }
 
+void DryDevice::take_scratch(Stream& stream, std::size_t bytes) {
+  if (machine_.scratch) scratch_ += static_cast<dry::DryStream&>(stream).grow_scratch(std::max(bytes, kLeastScratch));
+}
+
 void DryDevice::operate(Stream& stream, std::string_view operation, double flops, double bytes, double seconds,
                         bool product) {
-  const double moving = bytes / (machine_.memory_bytes_per_second * machine_.reached.memory);
-  const double total = machine_.launch_seconds + std::max(seconds, moving);
+  const auto slower = std::ranges::find(machine_.reached.operations, operation, [](const auto& o) { return o.first; });
+  const double part = slower == machine_.reached.operations.end() ? machine_.reached.memory : slower->second;
+  const double moving = bytes / (machine_.memory_bytes_per_second * part);
+  const double alone = machine_.launch_seconds + std::max(seconds, moving);
+  const double total = collectives_->stretched(static_cast<dry::DryStream&>(stream).now(), alone);
   auto found = operations_.find(operation);
   if (found == operations_.end()) found = operations_.emplace(operation, OperationCounts{.product = product}).first;
   OperationCounts& counts = found->second;
@@ -119,6 +127,10 @@ void DryDevice::operate(Stream& stream, std::string_view operation, double flops
   counts.seconds += total;
   static_cast<dry::DryStream&>(stream).operate(total);
 }
+
+DryDevice::DryDevice(Machine machine)
+    : machine_(std::move(machine)),
+      collectives_(std::make_shared<dry::Collectives>(machine_.reached.beside_collectives)) {}
 
 std::unique_ptr<DryDevice> make_dry_device(const Machine& machine) { return std::make_unique<DryDevice>(machine); }
 

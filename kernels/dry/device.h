@@ -15,11 +15,15 @@
 
 namespace trireme {
 
+namespace dry {
+class Collectives;
+}
+
 /// Device memory is addresses that fault when they are touched, of any size, also beyond what the machine has. Pinned
 /// memory is real, for the host reads and writes it. For one thread.
 class DryDevice : public Device {
  public:
-  explicit DryDevice(Machine machine) : machine_(std::move(machine)) {}
+  explicit DryDevice(Machine machine);
 
   DeviceKind kind() const override { return DeviceKind::dry; }
   std::string description() const override { return machine_.name + ", counted only"; }
@@ -37,12 +41,17 @@ class DryDevice : public Device {
   const Machine& machine() const { return machine_; }
   /// The most bytes that were held at one time.
   std::size_t peak_bytes(MemoryKind kind) const { return memory_of(kind).peak; }
+  /// Gives the stream at least so much scratch (kernels/scratch.h) where the machine's operations take any. What all
+  /// streams have of it is among the allocated bytes.
+  void take_scratch(Stream& stream, std::size_t bytes);
+  std::size_t scratch_bytes() const { return scratch_; }
   /// What was done since the last clear_counts().
   DryCounts counts() const;
   /// Clocks go on; what was counted is forgotten.
   void clear_counts();
   /// Adds an operation to the counts and its time to the stream's clock: the launch, and the longer one of `seconds`
-  /// of arithmetic and of moving `bytes` at the memory's speed.
+  /// of arithmetic and of moving `bytes` at the speed that this operation reaches, and what it loses to collectives of
+  /// other streams meanwhile.
   void operate(Stream& stream, std::string_view operation, double flops, double bytes, double seconds, bool product);
 
  private:
@@ -57,8 +66,10 @@ class DryDevice : public Device {
   Memory device_, pinned_;
   std::int64_t allocations_ = 0;
   std::size_t reserved_ = 0;  // addresses given out so far
+  std::size_t scratch_ = 0;
   std::map<std::string, OperationCounts, std::less<>> operations_;
   std::vector<std::shared_ptr<StreamTimes>> streams_;
+  std::shared_ptr<dry::Collectives> collectives_;
 };
 
 }  // namespace trireme

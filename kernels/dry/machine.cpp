@@ -15,38 +15,63 @@ namespace trireme {
 namespace {
 
 constexpr std::array<std::string_view, 5> kNames = {"a100", "b200", "cpu", "h100", "h200"};
+constexpr std::int64_t kMib = std::int64_t{1} << 20;
 constexpr std::int64_t kGib = std::int64_t{1} << 30;
 
-// Measured on 4 H200 (bf16, CUDA 13.0, NCCL 2.28):
-//   product: every product of one Llama-3.1-8B micro-step of 16,384 tokens with cuBLAS, 710 of 989.4 TFLOP/s;
-//   attention: cuDNN, causal, T=4096, head 128: forward 587, backward 435 TFLOP/s;
-//   memory: device copy, 4.15 of 4.8 TB/s;
-//   within_node: all-gather and reduce-scatter of 1 GiB over 4 ranks, 323 of 450 GB/s on the bus.
-// between_nodes is assumed, not measured. Other accelerators are taken to reach the same parts of their peaks.
+// What operations reach within training steps, not alone: all of it under the limit of power. Of the memory's speed,
+// `trireme bench ops` (H200, 700 W, bf16, CUDA 13.0, cuDNN 9.19, 2026-11-22):
+constexpr std::array<std::pair<std::string_view, double>, 12> kOperations = {{{"cross_entropy", 0.68},
+                                                                              {"embedding", 0.75},
+                                                                              {"embedding_backward", 0.38},
+                                                                              {"gelu", 0.83},
+                                                                              {"gelu_backward", 0.62},
+                                                                              {"layer_norm", 0.70},
+                                                                              {"layer_norm_backward", 0.49},
+                                                                              {"rms_norm", 0.78},
+                                                                              {"rms_norm_backward", 0.59},
+                                                                              {"rope", 0.80},
+                                                                              {"squared_norm", 0.80},
+                                                                              {"swiglu", 0.80}}};
+// By the same command: all products of a step together reach 0.70 (GPT-2 1558M) and 0.72 (Llama-3.2-1B) of the peak;
+// attention (cuDNN) by sequences of 1024 to 32,768 tokens with heads of 64 and of 128. memory: a copy, 4.1 of 4.8 TB/s.
+// `trireme bench collectives` over two ranks, 1 MiB to 1 GiB: within_node, and the links below. beside_collectives:
+// between what two replicas of 1558M lose against one rank (0.4), and two shards (1.0). between_nodes is assumed, not
+// measured. Other accelerators are taken to reach the same parts of their peaks.
 constexpr Machine::Fractions kReached{.product = 0.72,
-                                      .attention = 0.59,
-                                      .attention_backward = 0.44,
+                                      .attention = {.most = 0.98, .time = 600, .size = 75},
+                                      .attention_backward = {.most = 0.725, .time = 1000, .size = 55},
                                       .memory = 0.86,
-                                      .within_node = 0.72,
-                                      .between_nodes = 0.80};
+                                      .within_node = 0.70,
+                                      .between_nodes = 0.80,
+                                      .operations = kOperations,
+                                      .beside_collectives = 0.6};
 
-// Memory is what drivers report, rounded down; reserved: context, NCCL's buffers and library workspaces (assumed), as
-// are the times of a launch and of a message. collective_seconds fits all-gathers and all-reduces of 16 and 128 MiB
-// over 4 ranks, which take 40 to 70 us more than their bytes at the speed of 1 GiB.
+// What a GPU holds beyond what Trireme allocates: `trireme bench step --json` (memory_held_at), the same day and card.
+// Those of NCCL (2.28, two ranks) by the differences between replicas, shards and --channels 8.
+constexpr Machine::Libraries kLibraries{
+    .opening = 527 * kMib, .operations = 23 * kMib, .collectives = 350 * kMib, .channel = 20 * kMib, .channels = 24};
+
+// Memory is what drivers report, rounded down. Assumed: the time of a message. launch_seconds is also the pause that an
+// operation's first and last thread blocks leave: the shortest ones take 6 to 8 us.
 Machine gpu(std::string name, std::int64_t memory_gib, double bf16_tflops, double fp32_tflops, double memory_tb,
             double within_gb, double between_gb) {
   return {.name = std::move(name),
           .memory_bytes = memory_gib * kGib,
-          .reserved_bytes = 2 * kGib,
+          .reserved_bytes = kGib / 2,
+          .scratch = true,
           .bf16_flops_per_second = bf16_tflops * 1e12,
           .fp32_flops_per_second = fp32_tflops * 1e12,
           .memory_bytes_per_second = memory_tb * 1e12,
           .host_bytes_per_second = 25e9,
-          .launch_seconds = 3e-6,
+          .launch_seconds = 5e-6,
           .ranks_per_node = 8,
-          .within_node = {.bytes_per_second = within_gb * 1e9, .message_seconds = 2e-6},
+          .libraries = kLibraries,
+          .within_node = {.bytes_per_second = within_gb * 1e9,
+                          .message_seconds = 2e-6,
+                          .fill_seconds = 85e-6,
+                          .fill_bytes = 32.0 * kMib},
           .between_nodes = {.bytes_per_second = between_gb * 1e9, .message_seconds = 5e-6},
-          .collective_seconds = 45e-6,
+          .collective_seconds = 50e-6,
           .reached = kReached};
 }
 

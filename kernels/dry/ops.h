@@ -5,12 +5,13 @@
 #include "core/base/ops.h"
 #include "kernels/dry/device.h"
 #include "kernels/dry/work.h"
+#include "kernels/kernels.h"
 
 namespace trireme::dry {
 
 class DryOps : public Ops {
  public:
-  explicit DryOps(DryDevice& device) : device_(device) {}
+  DryOps(DryDevice& device, Determinism deterministic) : device_(device), deterministic_(deterministic) {}
 
   void run(Stream& stream, const Embedding& op) const override { count(stream, work_of(op)); }
   void run(Stream& stream, const EmbeddingBackward& op) const override { count(stream, work_of(op)); }
@@ -23,7 +24,7 @@ class DryOps : public Ops {
   void run(Stream& stream, const LinearBackwardWeight& op) const override { count(stream, work_of(op)); }
   void run(Stream& stream, const Rope& op) const override { count(stream, work_of(op)); }
   void run(Stream& stream, const Attention& op) const override { count(stream, work_of(op)); }
-  void run(Stream& stream, const AttentionBackward& op) const override { count(stream, work_of(op)); }
+  void run(Stream& stream, const AttentionBackward& op) const override;
   void run(Stream& stream, const Gelu& op) const override { count(stream, work_of(op)); }
   void run(Stream& stream, const GeluBackward& op) const override { count(stream, work_of(op)); }
   void run(Stream& stream, const SwiGlu& op) const override { count(stream, work_of(op)); }
@@ -42,6 +43,7 @@ class DryOps : public Ops {
   void count(Stream& stream, const Work& work) const;
 
   DryDevice& device_;
+  const Determinism deterministic_;
 };
 
 }  // namespace trireme::dry

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/device.h"
 #include "kernels/dry/counts.h"
@@ -21,10 +22,30 @@ class DryEvent : public Event {
   double seconds = 0.0;  // the recorded point on the recording stream's clock
 };
 
+/// When collectives run on any stream of a device, and what that costs the operations beside them.
+class Collectives {
+ public:
+  /// Operations lose `loss` of each second beside a collective: at most 1, exclusive.
+  explicit Collectives(double loss) : loss_(loss) {}
+
+  /// One runs in [begin, end) on some stream's clock. Those of a stream are told in order.
+  void add(double begin, double end);
+  /// How long an operation takes that begins now and would take so many seconds alone.
+  double stretched(double begin, double seconds) const;
+
+ private:
+  struct Span {
+    double begin, end;
+  };
+  const double loss_;
+  std::vector<Span> spans_;  // apart, in order
+};
+
 class DryStream : public Stream {
  public:
-  /// `times` is shared with the device, which reports it.
-  explicit DryStream(std::shared_ptr<StreamTimes> times) : times_(std::move(times)) {}
+  /// `times` and `collectives` are shared with the device, which reports them and outlives the stream.
+  DryStream(Device& device, std::shared_ptr<StreamTimes> times, std::shared_ptr<Collectives> collectives)
+      : device_(device), times_(std::move(times)), collectives_(std::move(collectives)) {}
 
   void record(Event& event) override;
   void wait(Event& event) override;
@@ -34,11 +55,17 @@ class DryStream : public Stream {
   /// A collective's time.
   void pass_time(double seconds) override;
 
+  double now() const { return times_->now_seconds; }
   /// An operation's time.
   void operate(double seconds);
+  /// Holds at least so many bytes of the device's memory; says by how many bytes more than before.
+  std::size_t grow_scratch(std::size_t bytes);
 
  private:
+  Device& device_;
   std::shared_ptr<StreamTimes> times_;
+  std::shared_ptr<Collectives> collectives_;
+  Buffer scratch_;
   std::exception_ptr error_;
 };
 

@@ -92,14 +92,19 @@ Work work_of(const Rope& op) {
 }
 
 Work work_of(const Attention& op) {
-  return {"attention", causal_flops(op.y, 2.0), bytes({op.y, op.lse, op.qkv, op.document_start}), op.qkv.dtype,
-          Work::Kind::attention};
+  return {"attention",    causal_flops(op.y, 2.0), bytes({op.y, op.lse, op.qkv, op.document_start}),
+          op.qkv.dtype,   Work::Kind::attention,   op.qkv.shape[1],
+          op.qkv.shape[3]};
 }
 
 Work work_of(const AttentionBackward& op) {
-  return {"attention_backward", causal_flops(op.y, 5.0),
-          bytes({op.d_qkv, op.dy, op.y, op.lse, op.qkv, op.document_start}) + 2.0 * bytes({op.row_dot}), op.qkv.dtype,
-          Work::Kind::attention_backward};
+  return {"attention_backward",
+          causal_flops(op.y, 5.0),
+          bytes({op.d_qkv, op.dy, op.y, op.lse, op.qkv, op.document_start}) + 2.0 * bytes({op.row_dot}),
+          op.qkv.dtype,
+          Work::Kind::attention_backward,
+          op.qkv.shape[1],
+          op.qkv.shape[3]};
 }
 
 Work work_of(const Gelu& op) { return elementwise("gelu", 9.0 * elements(op.x), bytes({op.y, op.x})); }

@@ -19,6 +19,8 @@ struct Work {
   double bytes = 0.0;
   Dtype dtype = Dtype::f32;  // whose peak counts
   enum class Kind { elementwise, product, attention, attention_backward } kind = Kind::elementwise;
+  std::int64_t time = 0;  // of attention: T and K
+  std::int64_t size = 0;
 };
 
 Work work_of(const Embedding& op);

@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "kernels/kernels.h"
+#include "launch/dry_step.h"
 #include "launch/run_config.h"
 #include "parallel/parallel.h"
 
@@ -18,6 +19,7 @@ namespace trireme {
 namespace {
 
 constexpr auto kCuda = DeviceKind::cuda;
+constexpr auto kCpu = DeviceKind::cpu;
 
 /// A model whose parameters, and whose activations, weigh; with further settings, on `ranks` ranks.
 RunConfig config_with(std::vector<std::string> more, std::int64_t ranks) {
@@ -38,7 +40,7 @@ RunConfig config_with(std::vector<std::string> more, std::int64_t ranks) {
 
 /// The run with the settings of a choice: what somebody who follows the advice gets.
 std::int64_t bytes_with(const MemoryChoice& choice, std::int64_t ranks) {
-  return planned_bytes(config_with(choice.settings, ranks), kCuda);
+  return planned_bytes(config_with(choice.settings, ranks), kCpu);
 }
 
 bool has(const MemoryAdvice& advice, const std::string& setting) {
@@ -49,8 +51,8 @@ bool has(const MemoryAdvice& advice, const std::string& setting) {
 
 TEST(MemoryAdvice, NamesTheSingleChangesThatDo) {
   const auto config = config_with({}, 4);
-  const auto needed = planned_bytes(config, kCuda);
-  const auto advice = memory_advice(config, kCuda, needed - 1);
+  const auto needed = planned_bytes(config, kCpu);
+  const auto advice = memory_advice(config, kCpu, needed - 1);
   ASSERT_FALSE(advice.fitting.empty());
   for (const auto& choice : advice.fitting) {
     EXPECT_LT(choice.bytes, needed);
@@ -63,28 +65,43 @@ TEST(MemoryAdvice, NamesTheSingleChangesThatDo) {
   EXPECT_EQ(advice.fitting.size(), 4U);
 }
 
+TEST(MemoryAdvice, OnGpusShardsOnlyWhatWeighsMoreThanItsCommunicators) {
+  const auto config = config_with({}, 4);
+  const auto advice = memory_advice(config, kCuda, planned_bytes(config, kCuda) - 1);
+  EXPECT_TRUE(has(advice, "recompute=full"));
+  EXPECT_FALSE(has(advice, "mesh.shard=4"));
+}
+
 TEST(MemoryAdvice, JoinsChangesOnlyWhereOneIsNotEnough) {
   const auto config = config_with({}, 4);
-  const auto full = memory_advice(config, kCuda, 0);
+  const auto full = memory_advice(config, kCpu, 0);
   EXPECT_TRUE(full.fitting.empty());
   EXPECT_EQ(full.least.settings.back(), "train.micro_batch=1");
   EXPECT_EQ(bytes_with(full.least, 4), full.least.bytes);
   // Exactly what all of them together come to: nothing less does.
-  const auto tight = memory_advice(config, kCuda, full.least.bytes);
+  const auto tight = memory_advice(config, kCpu, full.least.bytes);
   ASSERT_EQ(tight.fitting.size(), 1U);
   EXPECT_EQ(tight.fitting.front().settings, full.least.settings);
 }
 
 TEST(MemoryAdvice, ProposesNothingThatTheRunIsAlready) {
   const auto config = config_with({"recompute=full", "train.micro_batch=1"}, 1);
-  const auto advice = memory_advice(config, kCuda, 0);
+  const auto advice = memory_advice(config, kCpu, 0);
   EXPECT_TRUE(advice.fitting.empty() && advice.least.settings.empty());
-  EXPECT_EQ(advice.least.bytes, planned_bytes(config, kCuda));
+  EXPECT_EQ(advice.least.bytes, planned_bytes(config, kCpu));
 }
 
 TEST(PlannedBytes, OnACpuCountTheHostsCopiesToo) {
-  const auto config = config_with({}, 1);
-  EXPECT_GT(planned_bytes(config, DeviceKind::cpu), planned_bytes(config, kCuda));
+  const auto config = config_with({"train.head_rows=256"}, 1);
+  const PlannedMemory memory = DryRun(config, find_machine("h100", 1)).memory();
+  EXPECT_GT(memory.pinned, 0U);
+  EXPECT_GT(memory.scratch, 0U);
+  EXPECT_EQ(planned_bytes(config, DeviceKind::cpu),
+            static_cast<std::int64_t>(memory.device - memory.scratch + memory.pinned));
+  EXPECT_EQ(planned_bytes(config, kCuda), static_cast<std::int64_t>(memory.device + memory.libraries));
+  // Left to the device, fewer rows of logits exist at a time.
+  EXPECT_EQ(planned_bytes(config_with({}, 1), DeviceKind::cpu),
+            planned_bytes(config_with({"train.head_rows=512"}, 1), DeviceKind::cpu));
 }
 
 TEST(CheckMemory, NamesThePoorestRankAndItsBytes) {

@@ -48,6 +48,29 @@ TEST_F(DryGroupTest, GathersAndScattersAsARing) {
   EXPECT_TRUE(group->traffic().empty());
 }
 
+TEST_F(DryGroupTest, LongCollectivesTakeTheTimeToFillTheLink) {
+  RingLink link = kLink;
+  link.fill_seconds = 100e-6;
+  link.fill_bytes = 300000;
+  // Of 100,000 bytes that are sent: a quarter of the time.
+  make_dry_group("shard", 0, 2, link)->all_gather(*stream, tensor(50000), tensor(25000));
+  EXPECT_NEAR(now(), 10e-6 + 1e-6 + 100e-6 + 25e-6, 1e-12);
+}
+
+TEST_F(DryGroupTest, HasACommunicatorForEachStream) {
+  const auto group = make_dry_group("shard", 0, 2, kLink);
+  EXPECT_EQ(group->communicators(), 0);
+  const auto other = device->make_stream("other");
+  for (int i = 0; i < 2; ++i) {
+    group->all_gather(*stream, tensor(2), tensor(1));
+    group->all_reduce(*other, tensor(2), Reduction::sum);
+  }
+  EXPECT_EQ(group->communicators(), 2);
+  const auto alone = make_dry_group("shard", 0, 1, kLink);
+  alone->all_reduce(*stream, tensor(2), Reduction::sum);
+  EXPECT_EQ(alone->communicators(), 0);
+}
+
 TEST_F(DryGroupTest, ReducesAsARingOrATree) {
   const auto group = make_dry_group("replica", 0, 8, kLink);
   // 14 messages of 40,000 bytes; a tree's 640,000 bytes take longer.

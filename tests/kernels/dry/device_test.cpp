@@ -4,6 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "core/base/error.h"
 #include "kernels/kernels.h"
 
@@ -121,6 +126,113 @@ TEST(DryDevice, AnOperationTakesTheLongerOfArithmeticAndMemory) {
   EXPECT_NEAR(times_of(*other, "s").now_seconds, 401e-6, 1e-9);
 }
 
+/// 100 rows of 1000 to 2000 columns: 4e8 FLOPs.
+void run_product(const Ops& ops, Stream& stream, const Buffer& memory) {
+  const auto tensor = [&](const Shape& shape) { return Tensor{memory.data(), Dtype::bf16, shape}; };
+  ops.run(stream, Linear{.y = tensor({100, 2000}),
+                         .x = tensor({100, 1000}),
+                         .weight = tensor({2000, 1000}),
+                         .bias = {},
+                         .residual = {}});
+}
+
+void run_attention(const Ops& ops, Stream& stream, const Buffer& memory, std::int64_t time) {
+  const auto tensor = [&](const Shape& shape) { return Tensor{memory.data(), Dtype::bf16, shape}; };
+  const Tensor rows{memory.data(), Dtype::f32, {1, 1, time}};
+  ops.run(stream, AttentionBackward{.d_qkv = tensor({1, time, 3, 64}),
+                                    .dy = tensor({1, time, 1, 64}),
+                                    .y = tensor({1, time, 1, 64}),
+                                    .lse = rows,
+                                    .qkv = tensor({1, time, 3, 64}),
+                                    .document_start = {},
+                                    .row_dot = rows,
+                                    .heads = 1,
+                                    .kv_heads = 1});
+}
+
+TEST(DryDevice, AttentionIsSlowerOnShortRowsAndSmallHeads) {
+  Machine machine = round_machine();
+  machine.memory_bytes_per_second = 1e15;
+  machine.reached.attention_backward = {.most = 0.8, .time = 96, .size = 16};
+  const auto device = make_dry_device(machine);
+  const auto stream = device->make_stream("s");
+  const Buffer memory = device->allocate(1 << 20);
+  run_attention(*make_dry_ops(*device), *stream, memory, 32);
+  // 10 * 64 FLOPs for each of 32^2 / 2 pairs; of 2 TFLOP/s 0.8 * 32/128 * 64/80.
+  EXPECT_NEAR(times_of(*device, "s").now_seconds, 1e-6 + 327680.0 / (2e12 * 0.16), 1e-15);
+}
+
+TEST(DryDevice, SomeOperationsReachLessOfTheMemorysSpeed) {
+  static constexpr std::array<std::pair<std::string_view, double>, 1> kSlow = {{{"zero", 0.25}}};
+  Machine machine = round_machine();
+  machine.reached.operations = kSlow;
+  const auto device = make_dry_device(machine);
+  const auto stream = device->make_stream("s");
+  const Buffer memory = device->allocate(1000);
+  device->zero(*stream, memory.data(), 1000);  // at a quarter of 2 GB/s
+  EXPECT_DOUBLE_EQ(times_of(*device, "s").now_seconds, 1e-6 + 2e-6);
+  device->copy(*stream, memory.data(), memory.data(), 500);  // at half
+  EXPECT_DOUBLE_EQ(times_of(*device, "s").now_seconds, 3e-6 + 2e-6);
+}
+
+TEST(DryDevice, ScratchIsThatOfEachStreamsLargestOperation) {
+  Machine machine = round_machine();
+  const auto take = [&](bool scratch) {
+    machine.scratch = scratch;
+    const auto device = make_dry_device(machine);
+    const auto ops = make_dry_ops(*device, Determinism::always);
+    const auto first = device->make_stream("first");
+    const auto second = device->make_stream("second");
+    const auto third = device->make_stream("third");
+    const Buffer memory = device->allocate(1 << 20);
+    std::vector<std::size_t> taken;
+    const auto note = [&] {
+      EXPECT_EQ(device->allocated_bytes(MemoryKind::device), memory.bytes() + device->scratch_bytes());
+      taken.push_back(device->scratch_bytes());
+    };
+    run_product(*ops, *first, memory);
+    note();
+    run_attention(*ops, *first, memory, 8192);  // 2 * 8192^2 for the scores, 4 * 8192 for the rows, 256
+    note();
+    run_attention(*ops, *first, memory, 4096);
+    run_product(*ops, *second, memory);
+    note();
+    device->zero(*third, memory.data(), memory.bytes());
+    note();
+    return taken;
+  };
+  constexpr std::size_t kLeast = 64U << 20U;
+  constexpr std::size_t kScores = 2ULL * 8192 * 8192 + 4ULL * 8192 + 256;
+  EXPECT_EQ(take(true), (std::vector<std::size_t>{kLeast, kScores, kScores + kLeast, kScores + kLeast}));
+  EXPECT_EQ(take(false), (std::vector<std::size_t>(4, 0)));
+}
+
+// A loss of half: beside a collective an operation takes twice as long.
+TEST(DryStream, OperationsLoseTimeBesideCollectivesOfOtherStreams) {
+  Machine machine = round_machine();
+  machine.reached.beside_collectives = 0.5;
+  const auto device = make_dry_device(machine);
+  const auto compute = device->make_stream("compute");
+  const auto gather = device->make_stream("gather");
+  const auto reduce = device->make_stream("reduce");
+  const Buffer memory = device->allocate(100000);
+  const auto work = [&](std::size_t microseconds) {  // alone, launch included
+    device->zero(*compute, memory.data(), 1000 * (microseconds - 1));
+    return times_of(*device, "compute").now_seconds * 1e6;
+  };
+  gather->pass_time(10e-6);                     // [0, 10)
+  EXPECT_NEAR(work(3), 6.0, 1e-9);              // all of it beside
+  EXPECT_NEAR(work(7), 6.0 + 4.0 + 5.0, 1e-9);  // 2 in the 4 that are left, 5 after
+  EXPECT_NEAR(work(5), 20.0, 1e-9);             // none
+  gather->pass_time(15e-6);                     // [10, 25)
+  reduce->pass_time(22e-6);                     // [0, 22), together [0, 25)
+  gather->pass_time(2e-6);                      // until 27
+  EXPECT_NEAR(work(4), 27.0 + 0.5, 1e-9);       // 3.5 in 7, then half a microsecond
+  EXPECT_NEAR(times_of(*device, "reduce").operation_seconds, 0.0, 1e-15);
+  compute->pass_time(10e-6);  // its own collectives come before what follows
+  EXPECT_NEAR(work(5), 27.5 + 10.0 + 5.0, 1e-9);
+}
+
 TEST(DryStream, EventsCarryTheClockFromStreamToStream) {
   const auto device = make_dry_device(round_machine());
   const auto compute = device->make_stream("compute");
@@ -186,11 +298,16 @@ TEST(Machine, EveryOneOfTheTableIsWhole) {
     EXPECT_GE(m.fp32_flops_per_second, 1e8) << name;
     EXPECT_GE(m.memory_bytes_per_second, 1e8) << name;
     EXPECT_GT(m.within_node.bytes_per_second, m.between_nodes.bytes_per_second * 0.5) << name;
-    for (const double fraction : {m.reached.product, m.reached.attention, m.reached.attention_backward,
+    for (const double fraction : {m.reached.product, m.reached.attention.most, m.reached.attention_backward.most,
                                   m.reached.memory, m.reached.within_node, m.reached.between_nodes}) {
       EXPECT_GT(fraction, 0.0) << name;
       EXPECT_LE(fraction, 1.0) << name;
     }
+    for (const auto& [operation, fraction] : m.reached.operations) {
+      EXPECT_GT(fraction, 0.0) << operation;
+      EXPECT_LE(fraction, m.reached.memory) << operation << " faster than a copy";
+    }
+    EXPECT_LT(m.reached.beside_collectives, 1.0) << name;
   }
 }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scratch that is planned for a GPU's operations, by hand; tests/kernels/cuda/scratch_test.cpp asks cuDNN.
+#include "kernels/scratch.h"
+
+#include <gtest/gtest.h>
+
+namespace trireme {
+namespace {
+
+AttentionBackward attention(std::int64_t batch, std::int64_t time, std::int64_t heads, std::int64_t kv_heads,
+                            std::int64_t size, Dtype dtype = Dtype::bf16) {
+  static float nothing = 0.0F;
+  return {.d_qkv = {},
+          .dy = {},
+          .y = {},
+          .lse = {},
+          .qkv = {&nothing, dtype, {batch, time, heads + 2 * kv_heads, size}},
+          .document_start = {},
+          .row_dot = {},
+          .heads = heads,
+          .kv_heads = kv_heads};
+}
+
+TEST(AttentionScratch, RepeatsByKeepingTheGradientsOfAllScores) {
+  // 768 heads in all: a sum for each of 1024 rows, and 1024 * 1024 scores.
+  EXPECT_EQ(attention_scratch(attention(64, 1024, 12, 12, 64), Determinism::automatic),
+            256 + 768ULL * (4 * 1024 + 2 * 1024 * 1024));
+  // 1000 rows are 16 tiles of 64 queries and 8 of 128 keys.
+  EXPECT_EQ(attention_scratch(attention(1, 1000, 1, 1, 64), Determinism::always), 256 + 4ULL * 1000 + 2 * 1024 * 1024);
+}
+
+TEST(AttentionScratch, ElseAddsUpTheGradientsOfQueries) {
+  EXPECT_EQ(attention_scratch(attention(2, 4096, 16, 16, 128), Determinism::automatic),
+            256 + 32ULL * 4096 * (4 + 4 * 128));
+  EXPECT_EQ(attention_scratch(attention(2, 1024, 16, 16, 128), Determinism::never), 256 + 32ULL * 1024 * (4 + 4 * 128));
+}
+
+TEST(AttentionScratch, HasTheGradientsOfSharedKeysAndValuesForEachHead) {
+  EXPECT_EQ(attention_scratch(attention(8, 4096, 32, 8, 64), Determinism::automatic),
+            256 + 256ULL * 4096 * (4 + 4 * 64 + 2 * 2 * 64));
+}
+
+TEST(AttentionScratch, IsNoneWithoutAGraph) {
+  EXPECT_EQ(attention_scratch(attention(8, 4096, 32, 8, 64, Dtype::f32), Determinism::automatic), 0U);
+  EXPECT_EQ(attention_scratch(attention(8, 4096, 32, 8, 260), Determinism::automatic), 0U);
+  AttentionBackward masked = attention(8, 64, 4, 4, 64);
+  masked.document_start = {&masked, Dtype::i32, {8, 64}};
+  EXPECT_EQ(attention_scratch(masked, Determinism::automatic), 0U);
+}
+
+}  // namespace
+}  // namespace trireme
