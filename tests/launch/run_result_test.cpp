@@ -45,7 +45,8 @@ TEST(SmoothedLoss, IsHalfAGaussianThatEndsAtTheLastStep) {
 
 TEST_F(InFolder, AResultIsReadAsItWasWritten) {
   EXPECT_FALSE(read_result(config_, "abc"));
-  RunResult r{.hash = "abc", .done = true, .reason = "", .attempts = 2, .ranks = 4, .version = "1", .steps = 7, .skipped = 1};
+  RunResult r{
+      .hash = "abc", .done = true, .reason = "", .attempts = 2, .ranks = 4, .version = "1", .steps = 7, .skipped = 1};
   r.train_loss = 2.0 / 3.0;
   r.unique_tokens = 1e9;
   write_result(config_, r);
