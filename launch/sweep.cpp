@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "launch/commands.h"
+#include "launch/coord_check.h"
 #include "launch/study.h"
 #include "launch/sweep_plan.h"
 #include "launch/sweep_run.h"
@@ -31,7 +32,7 @@ int describe_study(const std::string& path, const std::vector<std::string>& sets
 int sweep_command(std::span<const std::string> arguments) {
   namespace po = boost::program_options;
   CommandLine line{
-      "sweep CONFIG [--plan [--world N] [--gpu h200|cpu]]",
+      "sweep CONFIG [--plan [--world N] [--gpu h200|cpu] | --coord-check]",
       "Runs the scaling-law study of CONFIG: all its runs, several at a time, on the ranks of this job. The "
       "same command again goes on, on any number of ranks. USR1 saves all runs and leaves with exit code "
       "75. With --plan: tells what the study would compute, hold and take on N ranks, and what is doubtful "
@@ -43,7 +44,9 @@ int sweep_command(std::span<const std::string> arguments) {
       "world", po::value<std::int64_t>()->default_value(1), "ranks of the allocation")(
       "gpu", po::value<std::string>()->default_value("h100"), "a100, b200, h100, h200; or cpu: this host, measured")(
       "ranks-per-node", po::value<std::int64_t>(), "GPUs that share a node's fast links; default 8, on cpu all")(
-      "retry-failed", "start runs again that have failed for good")(
+      "coord-check",
+      "train every width of the study for a few updates, in both parametrizations, and tell and draw how far they move "
+      "activations")("retry-failed", "start runs again that have failed for good")(
       "max-seconds", po::value<double>()->default_value(0), "save and leave before this time is over")(
       "describe", "print every setting with its value and what it means");
   const auto values = parse_command_line(line, arguments);
@@ -51,6 +54,19 @@ int sweep_command(std::span<const std::string> arguments) {
   const bool json = values->count("json") != 0;
   if (values->count("describe") != 0) {
     return describe_study(values->count("config") == 0 ? "" : required(*values, "config"), set_options(*values), json);
+  }
+  if (values->count("coord-check") != 0) {
+    return run_in_world([&](World& world) {
+      Study study;
+      const auto load = [&] {
+        Problems problems;
+        study = load_study(required(*values, "config"), set_options(*values), false, problems);
+        problems.raise();
+      };
+      on_rank_zero(world, load);
+      if (world.rank() != 0) load();
+      return run_coord_check(world, study, json);
+    });
   }
   if (values->count("plan") == 0) {
     return sweep_run({.config = required(*values, "config"),
