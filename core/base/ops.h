@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "core/base/device.h"
+#include "core/base/documents.h"
 #include "core/base/tensor.h"
 
 namespace trireme {
@@ -116,6 +117,7 @@ struct Attention {
   std::int64_t heads = 0;     // H
   std::int64_t kv_heads = 0;  // G
   float scale = 1.0F;
+  DocumentLengths documents = {};  // of document_start; where they are not known it may take longer
 };
 struct AttentionBackward {
   Tensor d_qkv;           // [B, T, H + 2G, K], written
@@ -128,6 +130,7 @@ struct AttentionBackward {
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;
   float scale = 1.0F;
+  DocumentLengths documents = {};
 };
 
 /// y = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and Gimpel 2016, the tanh form).

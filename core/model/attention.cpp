@@ -90,7 +90,8 @@ void AttentionLayer::forward(const Pass& pass, const Weights& weights, const Ten
                                       .document_start = pass.batch.document_start,
                                       .heads = heads_,
                                       .kv_heads = kv_heads_,
-                                      .scale = scale_});
+                                      .scale = scale_,
+                                      .documents = pass.batch.documents});
   out_.forward(pass, weights, mixed, y, x);
 }
 
@@ -113,7 +114,8 @@ void AttentionLayer::backward(const Pass& pass, const Weights& weights, const We
                                               .row_dot = pass.plan[row_dot_],
                                               .heads = heads_,
                                               .kv_heads = kv_heads_,
-                                              .scale = scale_});
+                                              .scale = scale_,
+                                              .documents = pass.batch.documents});
   rotate(pass, d_qkv, true);
   if (pass.plan.saving() == Saving::light) norm_.forward(pass, weights, x, pass.plan[normed_]);
   qkv_.backward_weights(pass, gradients, d_qkv, pass.plan[normed_]);

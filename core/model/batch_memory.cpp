@@ -25,13 +25,18 @@ void BatchMemory::load_constants(Device& device, Stream& stream, const Plan& pla
   stream.synchronize();
 }
 
-void BatchMemory::upload(Device& device, Stream& stream, const Plan& plan, const Batch& batch) const {
+void BatchMemory::upload(Device& device, Stream& stream, const Plan& plan, const Batch& batch) {
   const Shape& found = batch.tokens.shape;
   check(found.rank() == 2 && found[0] >= 1 && found[0] <= shape_.batch && found[1] == shape_.time,
         "a batch of {} came from the data, expected at most {} rows of {} tokens", to_string(found), shape_.batch,
         shape_.time);
   check(!shape_.document_mask || batch.document_start,
         "data.document_mask is on, but the data came without document boundaries");
+  if (shape_.document_mask) {
+    documents_ = document_lengths(batch.document_start);
+    const auto filled_up = static_cast<std::int32_t>(shape_.batch - found[0]);  // rows, each a document
+    documents_.counts[static_cast<std::size_t>(DocumentLengths::index(shape_.time))] += filled_up;
+  }
   const auto copy = [&](Slot slot, const Tensor& from) {
     const Tensor to = plan[slot];
     device.copy(stream, to.data, from.data, from.bytes());
@@ -53,7 +58,8 @@ DeviceBatch BatchMemory::view(const Plan& plan) const {
   return {.tokens = plan[tokens_],
           .targets = plan[targets_],
           .positions = plan[positions_],
-          .document_start = shape_.document_mask ? plan[document_start_] : Tensor{}};
+          .document_start = shape_.document_mask ? plan[document_start_] : Tensor{},
+          .documents = documents_};
 }
 
 }  // namespace trireme

@@ -26,6 +26,7 @@ struct PassShape {
 /// A batch in device memory. All [B, T] i32; document_start empty without a document mask.
 struct DeviceBatch {
   Tensor tokens, targets, positions, document_start;
+  DocumentLengths documents = {};  // of document_start
 };
 
 /// Everything a layer needs while it runs: operations, where they go, memory, the batch, and the tensor axis.

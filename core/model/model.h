@@ -32,6 +32,7 @@ class Model {
   void load_constants(Device& device, Stream& stream, const Plan& plan);
   /// The batch's memory, for upload() and as Pass::batch.
   const BatchMemory& batch() const { return batch_; }
+  BatchMemory& batch() { return batch_; }
 
   /// The residual stream from the embedding to the last block, for the pass's batch.
   void forward(const Pass& pass, ParamStore& store);

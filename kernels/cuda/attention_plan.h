@@ -7,12 +7,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 namespace trireme::cuda {
 
-/// What a graph depends on; packed qkv [B, T, H + 2G, K], outputs [B, T, H, K], both bf16, causal.
+/// What a graph depends on; packed qkv [B, T, H + 2G, K], outputs [B, T, H, K], both bf16, causal. With documents the
+/// graph takes `batch` sequences of at most `time` tokens that lie anywhere in these: sequences of a ragged batch.
 struct AttentionKey {
   std::int64_t batch, time, heads, kv_heads, size;
+  std::int64_t row_time;  // with documents: T of the rows that they are parts of; else 0
   float scale;
   bool backward;
   bool deterministic;  // of the backward pass: the same bits on every run
@@ -27,6 +30,11 @@ struct AttentionMemory {
   void* lse = nullptr;
   void* dy = nullptr;
   void* d_qkv = nullptr;
+  /// With documents, of the first sequence of this call, read only.
+  std::int32_t* lengths = nullptr;
+  std::int64_t* qkv_begin = nullptr;
+  std::int64_t* y_begin = nullptr;
+  std::int64_t* lse_begin = nullptr;
 };
 
 /// Graphs by key. Not for several threads at once.
@@ -39,6 +47,8 @@ class AttentionPlans {
 
   /// Whether cuDNN has a plan for this key; builds it at the first question.
   bool has(const AttentionKey& key);
+  /// Why there is none.
+  const std::string& refusal(const AttentionKey& key);
   /// Bytes of scratch that run() needs.
   std::size_t workspace(const AttentionKey& key);
   void run(cudaStream_t stream, const AttentionKey& key, const AttentionMemory& memory, void* workspace);

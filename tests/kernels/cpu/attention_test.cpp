@@ -14,13 +14,14 @@ struct Case {
   Dtype dtype;
   bool documents;
 };
-const Case kCases[] = {{1, 1, 1, 1, 2, Dtype::f32, false},     {2, 5, 3, 1, 6, Dtype::f32, true},
-                       {1, 64, 2, 2, 64, Dtype::f32, false},   {2, 65, 2, 1, 20, Dtype::f32, false},
-                       {1, 150, 4, 2, 16, Dtype::f32, true},   {1, 257, 1, 1, 33, Dtype::f32, true},
-                       {1, 130, 2, 2, 128, Dtype::f32, false}, {2, 5, 3, 1, 6, Dtype::bf16, true},
-                       {1, 64, 2, 2, 64, Dtype::bf16, false},  {1, 150, 4, 2, 16, Dtype::bf16, true},
-                       {2, 65, 2, 1, 20, Dtype::bf16, false},  {2, 96, 4, 2, 64, Dtype::bf16, false},
-                       {1, 131, 3, 1, 128, Dtype::bf16, false}};
+const Case kCases[] = {{1, 1, 1, 1, 2, Dtype::f32, false},      {2, 5, 3, 1, 6, Dtype::f32, true},
+                       {1, 64, 2, 2, 64, Dtype::f32, false},    {2, 65, 2, 1, 20, Dtype::f32, false},
+                       {1, 150, 4, 2, 16, Dtype::f32, true},    {1, 257, 1, 1, 33, Dtype::f32, true},
+                       {1, 130, 2, 2, 128, Dtype::f32, false},  {2, 5, 3, 1, 6, Dtype::bf16, true},
+                       {1, 64, 2, 2, 64, Dtype::bf16, false},   {1, 150, 4, 2, 16, Dtype::bf16, true},
+                       {2, 65, 2, 1, 20, Dtype::bf16, false},   {2, 96, 4, 2, 64, Dtype::bf16, false},
+                       {1, 131, 3, 1, 128, Dtype::bf16, false}, {2, 150, 4, 2, 64, Dtype::bf16, true},
+                       {1, 131, 3, 1, 128, Dtype::bf16, true}};
 
 /// Documents of growing length: 1, 4, 9, ... positions, then one that covers whole tiles of keys.
 Index document_starts(const Case& c) {
@@ -135,6 +136,7 @@ class AttentionTest : public ::testing::TestWithParam<Case> {
     tlse = machine.make(Dtype::f32, rows);
     tdot = machine.make(Dtype::f32, rows);
     if (c.documents) tstart = machine.put({c.batch, c.time}, starts);
+    const DocumentLengths documents = c.documents ? document_lengths(tstart.tensor) : DocumentLengths{};
     const auto scale = static_cast<float>(sizes(c).scale);
     machine.run(Attention{.y = ty.tensor,
                           .lse = tlse.tensor,
@@ -142,7 +144,8 @@ class AttentionTest : public ::testing::TestWithParam<Case> {
                           .document_start = tstart.tensor,
                           .heads = c.heads,
                           .kv_heads = c.kv_heads,
-                          .scale = scale});
+                          .scale = scale,
+                          .documents = documents});
     machine.run(AttentionBackward{.d_qkv = td.tensor,
                                   .dy = tdy.tensor,
                                   .y = ty.tensor,
@@ -152,7 +155,8 @@ class AttentionTest : public ::testing::TestWithParam<Case> {
                                   .row_dot = tdot.tensor,
                                   .heads = c.heads,
                                   .kv_heads = c.kv_heads,
-                                  .scale = scale});
+                                  .scale = scale,
+                                  .documents = documents});
   }
 
   Machine one{{.threads = 1, .inline_streams = true}};

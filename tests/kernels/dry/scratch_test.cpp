@@ -43,9 +43,19 @@ TEST(AttentionScratch, HasTheGradientsOfSharedKeysAndValuesForEachHead) {
 TEST(AttentionScratch, IsNoneWithoutAGraph) {
   EXPECT_EQ(attention_scratch(attention(8, 4096, 32, 8, 64, Dtype::f32), Determinism::automatic), 0U);
   EXPECT_EQ(attention_scratch(attention(8, 4096, 32, 8, 260), Determinism::automatic), 0U);
-  AttentionBackward masked = attention(8, 64, 4, 4, 64);
-  masked.document_start = {&masked, Dtype::i32, {8, 64}};
-  EXPECT_EQ(attention_scratch(masked, Determinism::automatic), 0U);
+}
+
+TEST(AttentionScratch, HoldsTheLargestClassOfDocumentsAndTheirTables) {
+  // Sequences of up to 256, 1024 and 4096 tokens, each class as large as the batch: the same sums and gradients in
+  // each, and the tables: three offsets of 8 bytes and a length of 4 for the most documents of each class (1 to 256,
+  // 257 to 1024, 1025 to 4096 tokens), in runs of 32, 8 and 2 sequences on 4, and 4 more; 16 counters; on 256 bytes.
+  AttentionBackward op = attention(2, 4096, 16, 16, 128);
+  op.document_start = {&op, Dtype::i32, {2, 4096}};
+  const std::size_t slots = (8192 / 32) * 32 + 4 * 8 + 3 * 4;
+  const std::size_t tables = ((slots + 4) * 28 + 64 + 255) / 256 * 256;
+  EXPECT_EQ(attention_scratch(op, Determinism::never), tables + 256 + 32ULL * 4096 * (4 + 4 * 128));
+  // Scores' gradients are the larger, the longer sequences are.
+  EXPECT_EQ(attention_scratch(op, Determinism::always), tables + 256 + 32ULL * 4096 * (4 + 2 * 4096));
 }
 
 }  // namespace
