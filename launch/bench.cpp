@@ -131,6 +131,7 @@ int bench_command(std::span<const std::string> arguments) {
       "vocabulary", po::value<std::int64_t>()->default_value(0), "tokens; 0: the preset's")(
       "head-rows", po::value<std::int64_t>()->default_value(0), "rows whose logits exist at a time; 0: the default")(
       "channels", po::value<std::int64_t>()->default_value(0), "between GPUs: nccl.channels; 0: as NCCL chooses")(
+      "gather", po::value<std::string>()->default_value("auto"), "between GPUs: nccl.gather, auto, copy or nccl")(
       "device", po::value<std::string>()->default_value("auto"), "auto, cpu or cuda")(
       "deterministic", po::value<std::string>()->default_value("auto"),
       "on a GPU: cuda.deterministic, auto, true or false")("products",
@@ -151,6 +152,7 @@ int bench_command(std::span<const std::string> arguments) {
       "device=" + required(*values, "device"),
       "cuda.deterministic=" + required(*values, "deterministic"),
       "cuda.products=" + required(*values, "products"),
+      "nccl.gather=" + required(*values, "gather"),
       "model.preset=" + required(*values, "preset"),
       "precision=" + required(*values, "precision"),
       fmt::format("train.micro_batch={}", (*values)["batch"].as<std::int64_t>()),

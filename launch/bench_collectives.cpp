@@ -35,6 +35,7 @@ struct Kind {
   double trips;  // over n - 1 of n parts: what makes bus bandwidth of algorithm bandwidth, as nccl-tests has it
 };
 constexpr Kind kKinds[] = {{"all_gather", 1}, {"reduce_scatter", 1}, {"all_reduce", 2}};
+constexpr Kind kGatherByCopies = {"gather_by_copies", 1};
 
 /// "64K", "16M", "1G" or a plain number of bytes.
 std::int64_t parse_bytes(const std::string& text) {
@@ -63,15 +64,19 @@ class Bench {
         device_(make_device(world, options.engine)),
         // By its name it is the axis whose collectives overlap with compute in training, with nccl.channels.
         group_(world.split("shard", 0, world.rank(), *device_, options.engine.nccl)),
+        copying_(world.split("shard", 0, world.rank(), *device_, {.gather = GatherRoad::copy})),
         stream_(device_->make_stream("bench")) {}
 
   std::vector<Measured> run() {
     auto sizes = options_.bytes;
     if (sizes.empty()) sizes = device_->kind() == DeviceKind::cuda ? kBytesOfGpu : kBytesOfCpu;
     memory_ = device_->allocate(static_cast<std::size_t>(*std::max_element(sizes.begin(), sizes.end())));
+    shared_ = copying_->share(memory_);
     std::vector<Measured> all;
     for (const Kind& kind : kKinds) {
       for (const std::int64_t bytes : sizes) all.push_back(measure(kind, bytes));
+      if (&kind != &kKinds[0] || shared_ == nullptr) continue;
+      for (const std::int64_t bytes : sizes) all.push_back(measure(kGatherByCopies, bytes));
     }
     return all;
   }
@@ -86,6 +91,7 @@ class Bench {
     const Tensor whole{memory_.data(), options_.dtype, {part * ranks}};
     const Tensor own = whole.rows(group_->rank() * part, part);
     const auto once = [&] {
+      if (&kind == &kGatherByCopies) return copying_->all_gather(*stream_, whole, own);
       if (&kind == &kKinds[0]) return group_->all_gather(*stream_, whole, own);
       if (&kind == &kKinds[1]) return group_->reduce_scatter(*stream_, own, whole);
       group_->all_reduce(*stream_, whole);
@@ -109,8 +115,10 @@ class Bench {
 
   const Options& options_;
   std::unique_ptr<Device> device_;
-  std::unique_ptr<Group> group_;
+  std::unique_ptr<Group> group_;    // whose memory is not shared: by NCCL between GPUs
+  std::unique_ptr<Group> copying_;  // by copies where they are possible
   Buffer memory_;
+  std::shared_ptr<void> shared_;
   std::unique_ptr<Stream> stream_;  // destroyed first: its work uses the rest
 };
 
@@ -121,14 +129,14 @@ int bench_collectives(World& world, const Options& options) {
   if (world.rank() != 0) return 0;
   nlohmann::json lines = nlohmann::json::array();
   if (!options.json) {
-    fmt::print("{} ranks ({} each), {}\n{:<16}{:>14}{:>12}{:>16}{:>16}\n", world.size(), bench.device(),
+    fmt::print("{} ranks ({} each), {}\n{:<18}{:>14}{:>12}{:>16}{:>16}\n", world.size(), bench.device(),
                name(options.dtype), "collective", "bytes", "us", "algorithm GB/s", "bus GB/s");
   }
   for (const Measured& m : measured) {
     const double algorithm = m.algorithm_bandwidth();
     const double bus = m.bus_bandwidth(world.size());
     if (!options.json) {
-      fmt::print("{:<16}{:>14}{:>12.1f}{:>16.2f}{:>16.2f}\n", m.kind.name, m.bytes, m.seconds * 1e6, algorithm / 1e9,
+      fmt::print("{:<18}{:>14}{:>12.1f}{:>16.2f}{:>16.2f}\n", m.kind.name, m.bytes, m.seconds * 1e6, algorithm / 1e9,
                  bus / 1e9);
     }
     lines.push_back({{"collective", m.kind.name},
@@ -155,7 +163,8 @@ int bench_collectives_command(std::span<const std::string> arguments) {
   CommandLine line{
       "bench collectives [--bytes 16M ...] [--channels N]",
       "Measures collectives over all ranks, in place: time, algorithm bandwidth (bytes of the whole tensor "
-      "over time) and bus bandwidth (that times (n-1)/n; for all_reduce 2(n-1)/n).",
+      "over time) and bus bandwidth (that times (n-1)/n; for all_reduce 2(n-1)/n). gather_by_copies: all_gather by the "
+      "GPUs' copy engines, where they reach each other's memory.",
       po::options_description("Options"),
       {}};
   line.options.add_options()("bytes", po::value<std::vector<std::string>>()->multitoken(),

@@ -218,7 +218,7 @@ Engine::Config engine_config(const RunConfig& config) {
           .deterministic = config.cuda.deterministic,
           .products = config.cuda.products,
           .cache = cache_folder(config.cuda.cache),
-          .nccl = {.channels = static_cast<int>(config.nccl.channels)},
+          .nccl = {.channels = static_cast<int>(config.nccl.channels), .gather = config.nccl.gather},
           .threads = config.cpu.threads,
           .inline_streams = config.cpu.inline_streams};
 }

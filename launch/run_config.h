@@ -13,6 +13,7 @@
 #include "core/train/optimizer.h"
 #include "core/train/trainer_config.h"
 #include "kernels/kernels.h"
+#include "parallel/parallel.h"
 
 namespace trireme {
 
@@ -66,6 +67,7 @@ struct RunConfig {
   } cuda;
   struct {
     std::int64_t channels = 0;
+    GatherRoad gather = GatherRoad::automatic;
   } nccl;
   struct {
     std::int64_t threads = 0;

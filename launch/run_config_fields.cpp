@@ -15,6 +15,7 @@ constexpr std::string_view kRecompute[] = {"none", "light", "full"};
 constexpr std::string_view kDevices[] = {"auto", "cpu", "cuda"};
 constexpr std::string_view kProductChoices[] = {"heuristic", "measured"};
 constexpr std::string_view kDeterminism[] = {"auto", "true", "false"};
+constexpr std::string_view kGatherRoads[] = {"auto", "copy", "nccl"};
 constexpr std::string_view kReduceEvery[] = {"step", "micro_step"};
 constexpr std::string_view kSchedules[] = {"constant", "linear", "cosine", "wsd"};
 constexpr std::string_view kDecays[] = {"sqrt", "linear"};
@@ -150,6 +151,8 @@ void fields(FieldVisitor& v, RunConfig& c) {
             "multiprocessors that a collective over replicas or shards takes from the compute beside it; 0: as NCCL "
             "chooses",
             {.low = 0, .high = 64});
+    v.choice("gather", c.nccl.gather, kGatherRoads,
+             "how shards are gathered: by kernels, or within a node by the GPUs' copy engines (copy); auto: nccl");
   });
   v.group("cpu", "the CPU device", [&] {
     v.field("threads", c.cpu.threads, "of each rank; 0: the cores that it may run on, shared with its neighbours",

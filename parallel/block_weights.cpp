@@ -23,6 +23,7 @@ class ResidentWeights final : public BlockWeights {
     }
     if (parts_.shard == nullptr) return;
     gather_ = parts_.device.make_stream("gather");
+    shared_ = parts_.shard->share(whole_);
     updated_ = parts_.device.make_event();
     for (std::size_t b = 0; b < begins_.size(); ++b) ready_.push_back(parts_.device.make_event());
   }
@@ -75,6 +76,7 @@ class ResidentWeights final : public BlockWeights {
   std::vector<std::vector<Tensor>> views_;
   std::unique_ptr<Event> updated_;
   std::vector<std::unique_ptr<Event>> ready_;  // by block
+  std::shared_ptr<void> shared_;               // whole_, with the other shards
   std::unique_ptr<Stream> gather_;             // destroyed first: its work still uses the rest
 };
 
@@ -90,6 +92,7 @@ class GatheredWeights final : public BlockWeights {
     for (std::size_t s = 0; s < slots_.count(); ++s) {
       Place place;
       place.memory = parts_.device.allocate(bytes_of(slots_.elements(s), parts_.compute));
+      place.shared = parts_.shard->share(place.memory);
       place.ready = parts_.device.make_event();
       place.released = parts_.device.make_event();
       places_.push_back(std::move(place));
@@ -148,6 +151,7 @@ class GatheredWeights final : public BlockWeights {
  private:
   struct Place {
     Buffer memory;
+    std::shared_ptr<void> shared;            // with the other shards
     int block = -1;                          // whose weights lie here
     std::unique_ptr<Event> ready, released;  // gathered; read for the last time
   };

@@ -16,9 +16,11 @@
 
 #include "core/base/error.h"
 #include "core/base/status_board.h"
+#include "parallel/copy_gather.h"
 #include "parallel/live_communicators.h"
 #include "parallel/nccl_track.h"
 #include "parallel/observed_group.h"
+#include "parallel/stream_words.h"
 
 namespace trireme {
 namespace {
@@ -63,7 +65,7 @@ class Connecting {
 class NcclGroup final : public Group {
  public:
   NcclGroup(std::unique_ptr<Group> host, const NcclOptions& options, int first)
-      : host_(std::move(host)), first_(first) {
+      : host_(std::move(host)), first_(first), gather_(options.gather) {
     channels_ = nccl_channels(name(), options);
     check_cuda(cudaGetDevice(&device_), "cudaGetDevice");
   }
@@ -72,11 +74,13 @@ class NcclGroup final : public Group {
     if (std::uncaught_exceptions() > 0) {
       // Peers may wait for collectives of this rank, and this rank for theirs: nothing can come to its end in order.
       live_communicators().abort_all();
+      CopyGather::abandon(std::move(copies_));
       for (Communicator& c : order_) static_cast<void>(c.track.release());  // the GPU may still write there
       return;
     }
     static_cast<void>(cudaSetDevice(device_));
     static_cast<void>(cudaDeviceSynchronize());
+    copies_.reset();
     for (Communicator& c : order_) {
       if (live_communicators().remove(c.number)) {
         ncclCommFinalize(c.comm);
@@ -107,6 +111,9 @@ class NcclGroup final : public Group {
     check(out.bytes() == in.bytes() * static_cast<std::size_t>(size()),
           "group {} of {}: all_gather of {} bytes into {}", name(), size(), in.bytes(), out.bytes());
     if (in.bytes() == 0) return;
+    if (copies_ && copies_->can(stream, out)) {
+      return copies_->all_gather(stream, out, in, note(CollectiveKind::all_gather, out.bytes()));
+    }
     run(stream, CollectiveKind::all_gather, out.bytes(), [&](ncclComm_t comm, cudaStream_t native) {
       return ncclAllGather(in.data, out.data, in.bytes(), ncclUint8, comm, native);
     });
@@ -132,6 +139,19 @@ class NcclGroup final : public Group {
     });
   }
 
+  std::shared_ptr<void> share(const Buffer& memory) override {
+    if (gather_ != GatherRoad::copy || memory.bytes() == 0) return nullptr;
+    const Connecting noted(*host_, order_.size() + 1);
+    const bool first = copies_ == nullptr;
+    if (first) copies_ = std::make_unique<CopyGather>(*host_);
+    auto shared = copies_->share(memory);
+    if (shared == nullptr && first && rank() == 0) {
+      fmt::print(stderr, "trireme: the {} group of rank {} gathers by NCCL's kernels, not by copies: {}\n", name(),
+                 first_, copies_->problem());
+    }
+    return shared;
+  }
+
   void barrier() override { host_->barrier(); }
   void host_reduce(std::span<double> values, Reduction reduction) override { host_->host_reduce(values, reduction); }
   void host_reduce(std::span<std::int64_t> values, Reduction reduction) override {
@@ -150,20 +170,23 @@ class NcclGroup final : public Group {
     std::unique_ptr<NcclTrack> track;  // none: whoever observes the group notes its collectives
   };
 
+  /// Of the next collective.
+  Collective note(CollectiveKind kind, std::size_t bytes) {
+    return {.group = short_name(name()),
+            .first = first_,
+            .size = size(),
+            .number = ++collectives_,
+            .bytes = bytes,
+            .kind = kind};
+  }
+
   template <class Call>
   void run(Stream& stream, CollectiveKind kind, std::size_t bytes, const Call& call) {
     void* native = stream.native();
     trireme::check(native != nullptr, "the {} group works on streams of a GPU", name());
     const auto hit = by_stream_.find(stream.id());
     const Communicator& c = order_[hit == by_stream_.end() ? connect(stream) : hit->second];
-    if (c.track) {
-      c.track->begin(native, {.group = short_name(name()),
-                              .first = first_,
-                              .size = size(),
-                              .number = ++collectives_,
-                              .bytes = bytes,
-                              .kind = kind});
-    }
+    if (c.track) c.track->begin(native, note(kind, bytes));
     check_nccl(call(c.comm, static_cast<cudaStream_t>(native)), trireme::name(kind), c.comm);
     if (c.track) c.track->end(native);
   }
@@ -190,7 +213,7 @@ class NcclGroup final : public Group {
     if (channels_ > 0) config.maxCTAs = channels_;
     Communicator made;
     check_nccl(ncclCommInitRankConfig(&made.comm, size(), id, rank(), &config), "the start", nullptr);
-    if (nccl_tracks_work()) made.track = std::make_unique<NcclTrack>();
+    if (stream_writes_work()) made.track = std::make_unique<NcclTrack>();
     LiveCommunicators::Communicator live{
         .error = [comm = made.comm, group = std::string(name())] { return error_of(comm, group); },
         .abort = [comm = made.comm, device = device_] { abort(comm, device); }};
@@ -229,6 +252,8 @@ class NcclGroup final : public Group {
 
   std::unique_ptr<Group> host_;
   const int first_;
+  const GatherRoad gather_;
+  std::unique_ptr<CopyGather> copies_;  // none before memory is shared
   std::uint64_t collectives_ = 0;
   int device_ = 0;
   int channels_ = 0;                                // 0: as NCCL thinks best
@@ -243,7 +268,7 @@ std::unique_ptr<Group> make_nccl_group(std::unique_ptr<Group> host, const NcclOp
   // launched in the same order on all ranks; NCCL keeps to the order of the calls, which is that, when told so.
   setenv("NCCL_LAUNCH_ORDER_IMPLICIT", "1", 0);
   auto group = std::make_unique<NcclGroup>(std::move(host), options, first);
-  return std::make_unique<ObservedGroup>(std::move(group), process_status(), first, !nccl_tracks_work());
+  return std::make_unique<ObservedGroup>(std::move(group), process_status(), first, !stream_writes_work());
 }
 
 }  // namespace trireme

@@ -13,6 +13,7 @@
 
 namespace trireme {
 
+/// For devices of which stream_writes_work() is true (parallel/stream_words.h).
 class NcclTrack {
  public:
   /// On the current device of the calling thread.
@@ -35,8 +36,5 @@ class NcclTrack {
   mutable std::mutex mutex_;
   std::vector<Collective> recent_;  // by number, around
 };
-
-/// Whether the current device can write to the host's memory in stream order: tried once.
-bool nccl_tracks_work();
 
 }  // namespace trireme

@@ -35,6 +35,7 @@ class ObservedGroup final : public Group {
   void reduce_scatter(Stream& stream, const Tensor& out, const Tensor& in) override;
   void broadcast(Stream& stream, const Tensor& t, int root) override;
 
+  std::shared_ptr<void> share(const Buffer& memory) override { return inner_.share(memory); }
   void barrier() override;
   void host_reduce(std::span<double> values, Reduction reduction) override;
   void host_reduce(std::span<std::int64_t> values, Reduction reduction) override;

@@ -20,11 +20,17 @@
 
 namespace trireme {
 
+/// How parameters are gathered between GPUs. nccl: by kernels of NCCL. copy: by the GPUs' copy engines, which leave all
+/// multiprocessors to the products, where the ranks of a group can map each other's memory, as those of one node usually
+/// can; where not, by NCCL, which is said once. automatic: as nccl, until copies are measured to be faster.
+enum class GatherRoad { automatic, copy, nccl };
+
 /// What the groups of GPUs are told.
 struct NcclOptions {
   /// Thread blocks, and with them multiprocessors, that a collective of the replica and shard axes takes from the
   /// compute that it overlaps with; 0: as many as NCCL thinks best for the collective alone.
   int channels = 0;
+  GatherRoad gather = GatherRoad::automatic;
 };
 /// Channels that a communicator of this axis is held to; 0: as many as NCCL chooses.
 int nccl_channels(std::string_view axis, const NcclOptions& options);

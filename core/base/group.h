@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,12 @@ class Group {
   virtual void reduce_scatter(Stream& stream, const Tensor& out, const Tensor& in) = 0;
   /// t becomes root's t.
   virtual void broadcast(Stream& stream, const Tensor& t, int root) = 0;
+
+  /// Host, by all ranks together: gathers may go into this memory by a shorter road, for as long as what is returned
+  /// lives; it is let go of by all ranks together, too, before the memory and the group are. None: there is no such
+  /// road. What a gather then fills lies at the same place of the memory that the same call has shared on every rank;
+  /// the memory is idle and as large on all of them.
+  virtual std::shared_ptr<void> share(const Buffer& /*memory*/) { return nullptr; }
 
   /// Host: returns when every rank has called.
   virtual void barrier() = 0;

@@ -30,10 +30,12 @@ class Gpu : public TinyWorld {
     return words;
   }
 
-  static Outcome run_and_signal(const std::string& dir, int rank, int signal) {
-    const Words more{"--set", "train.steps=100000",
-                     "--set", "checkpoint.every=0",
-                     "--set", fmt::format("watchdog.seconds={}", kSeconds)};
+  /// `stage`: of shards, which are gathered after every update or block by block; 0: replicas.
+  static Outcome run_and_signal(const std::string& dir, int rank, int signal, int stage) {
+    Words more{"--set", "train.steps=100000",
+               "--set", "checkpoint.every=0",
+               "--set", fmt::format("watchdog.seconds={}", kSeconds)};
+    if (stage > 0) more.insert(more.end(), {"--set", "mesh.shard=2", "--set", fmt::format("sharding.zero={}", stage)});
     Process job(trireme(kRanks, command(dir, more)), folder());
     const auto metrics = path(dir) + "/metrics.jsonl";
     EXPECT_TRUE(job.wait_until([&] { return count(read_text(metrics), "\"loss\"") >= 40; })) << job.errors_so_far();
@@ -69,17 +71,21 @@ TEST_F(Gpu, StoppedRunsGoOnBitForBit) {
 }
 
 TEST_F(Gpu, AStoppedRankIsNamed) {
-  const auto outcome = run_and_signal("stopped", 1, SIGSTOP);
-  EXPECT_EQ(outcome.code, 1) << outcome.err;
-  EXPECT_EQ(count(outcome.err, "watchdog: rank 1 on "), 1U) << outcome.err;
-  EXPECT_EQ(count(outcome.err, "\n  rank 0 on "), 1U) << outcome.err;
+  for (const int stage : {0, 1, 3}) {
+    const auto outcome = run_and_signal(fmt::format("stopped_{}", stage), 1, SIGSTOP, stage);
+    EXPECT_EQ(outcome.code, 1) << outcome.err;
+    EXPECT_EQ(count(outcome.err, "watchdog: rank 1 on "), 1U) << outcome.err;
+    EXPECT_EQ(count(outcome.err, "\n  rank 0 on "), 1U) << outcome.err;
+  }
 }
 
 TEST_F(Gpu, AKilledRankEndsTheJob) {
-  const auto outcome = run_and_signal("killed", 1, SIGKILL);
-  EXPECT_NE(outcome.code, 0);
-  EXPECT_NE(outcome.code, 75);
-  EXPECT_TRUE(has(outcome.err, "rank 1 ")) << outcome.err;
+  for (const int stage : {0, 1, 3}) {
+    const auto outcome = run_and_signal(fmt::format("killed_{}", stage), 1, SIGKILL, stage);
+    EXPECT_NE(outcome.code, 0);
+    EXPECT_NE(outcome.code, 75);
+    EXPECT_TRUE(has(outcome.err, "rank 1 ")) << outcome.err;
+  }
 }
 
 TEST_F(Gpu, RanksWithoutAGpuOfTheirOwn) {

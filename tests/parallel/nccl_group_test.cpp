@@ -33,8 +33,13 @@ class Staged final : public Group {
     group_.all_reduce(*stream_, there, reduction);
     down(t, there);
   }
+  /// Into memory that is not shared and, where it can be, into memory that is.
   void all_gather(Stream& /*stream*/, const Tensor& out, const Tensor& in) override {
-    with_both(out, in, true, [&](const Tensor& o, const Tensor& i) { group_.all_gather(*stream_, o, i); });
+    for (const bool shares : {true, false}) {
+      shares_ = shares && in.bytes() > 0;
+      with_both(out, in, true, [&](const Tensor& o, const Tensor& i) { group_.all_gather(*stream_, o, i); });
+    }
+    shares_ = false;
   }
   void reduce_scatter(Stream& /*stream*/, const Tensor& out, const Tensor& in) override {
     with_both(in, out, false, [&](const Tensor& i, const Tensor& o) { group_.reduce_scatter(*stream_, o, i); });
@@ -76,6 +81,7 @@ class Staged final : public Group {
     constexpr std::size_t kAlign = 256;
     const std::size_t apart = (whole.bytes() + kAlign - 1) / kAlign * kAlign;
     const Buffer memory = device_.allocate(apart + part.bytes());
+    const auto shared = shares_ ? group_.share(memory) : nullptr;
     const Tensor there = at(memory, 0, whole);
     const Tensor part_there = at(memory, within ? static_cast<std::size_t>(place - begin) : apart, part);
     up(there, whole);
@@ -91,6 +97,7 @@ class Staged final : public Group {
   Group& group_;
   Device& device_;
   std::unique_ptr<Stream> stream_;
+  bool shares_ = false;
 };
 
 /// All ranks as one group, and where there are four or more also as pairs.
@@ -104,9 +111,10 @@ class NcclGroup : public testing::Test {
     World& world = test_world();
     const auto device = make_test_gpu(world.local_rank());
     std::vector<std::unique_ptr<Group>> groups;
-    groups.push_back(world.split("world", 0, world.rank(), *device, {}));
+    groups.push_back(world.split("world", 0, world.rank(), *device, {.gather = GatherRoad::copy}));
     if (world.size() >= 4) {
-      groups.push_back(world.split("shard", world.rank() / 2, -world.rank(), *device, {.channels = 4}));
+      groups.push_back(
+          world.split("shard", world.rank() / 2, -world.rank(), *device, {.channels = 4, .gather = GatherRoad::copy}));
       groups.push_back(world.split("tensor", world.rank() % 2, world.rank(), *device, {}));
     }
     for (const auto& group : groups) {

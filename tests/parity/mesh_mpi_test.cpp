@@ -33,6 +33,9 @@ void expect_nothing_else_counts(World& world, const MeshCase& c, const MeshResul
     expect_same_bits(train_in_world(world, again), found, "recompute");
   }
   if (c.mesh.shard == 1) return;
+  MeshCase copies = c;
+  copies.nccl.gather = GatherRoad::copy;
+  expect_same_bits(train_in_world(world, copies), found, "gathered by copies");
   for (const ReduceEvery reduce : {ReduceEvery::micro_step, ReduceEvery::step}) {
     MeshCase whole = c;
     whole.sharding = {.stage = ZeroStage::parameters, .reduce = reduce};

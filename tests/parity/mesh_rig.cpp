@@ -55,7 +55,7 @@ std::unique_ptr<Device> device_for(const World& world, const MeshCase& c) {
 
 MeshGroups mesh_for(World& world, const MeshCase& c, Device& device, const MeshSeams& seams) {
   const auto copies = std::max<std::int64_t>(1, c.mesh.tensor / c.architecture.kv_heads);
-  MeshGroups mesh = connect_mesh(world, c.mesh, copies, device);
+  MeshGroups mesh = connect_mesh(world, c.mesh, copies, device, c.nccl);
   if (seams.groups) seams.groups(mesh);
   return mesh;
 }

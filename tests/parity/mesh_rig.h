@@ -24,6 +24,7 @@ struct MeshCase {
   ShardingOptions sharding = {};
   bool inline_streams = false;
   bool on_cpu = false;  // also where the tests run on GPUs
+  NcclOptions nccl = {};
 };
 
 /// Arrays by the name of their parameter, whole, each element from the rank that owns it.
