@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ class MeasuredGroup final : public Group {
   void reduce_scatter(Stream& stream, const Tensor& out, const Tensor& in) override;
   void broadcast(Stream& stream, const Tensor& t, int root) override;
 
+  std::shared_ptr<void> share(const Buffer& memory) override { return inner_.share(memory); }
   void barrier() override { inner_.barrier(); }
   void host_reduce(std::span<double> values, Reduction reduction) override { inner_.host_reduce(values, reduction); }
   void host_reduce(std::span<std::int64_t> values, Reduction reduction) override {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "core/base/error.h"
 #include "tests/parallel/mpi_main.h"
 
 namespace trireme {
