@@ -21,8 +21,8 @@
 namespace trireme {
 
 /// How parameters are gathered between GPUs. nccl: by kernels of NCCL. copy: by the GPUs' copy engines, which leave all
-/// multiprocessors to the products, where the ranks of a group can map each other's memory, as those of one node usually
-/// can; where not, by NCCL, which is said once. automatic: as nccl, until copies are measured to be faster.
+/// multiprocessors to the products, where the ranks of a group can map each other's memory, as those of one node
+/// usually can; where not, by NCCL, which is said once. automatic: as nccl, until copies are measured to be faster.
 enum class GatherRoad { automatic, copy, nccl };
 
 /// What the groups of GPUs are told.
