@@ -16,11 +16,11 @@
 
 #include "core/base/error.h"
 #include "core/base/status_board.h"
-#include "parallel/copy_gather.h"
 #include "parallel/live_communicators.h"
+#include "parallel/nccl_copy_gather.h"
+#include "parallel/nccl_stream_words.h"
 #include "parallel/nccl_track.h"
 #include "parallel/observed_group.h"
-#include "parallel/stream_words.h"
 
 namespace trireme {
 namespace {

@@ -6,7 +6,7 @@
 #include <atomic>
 
 #include "core/base/error.h"
-#include "parallel/stream_words.h"
+#include "parallel/nccl_stream_words.h"
 
 namespace trireme {
 namespace {

@@ -13,7 +13,7 @@
 
 namespace trireme {
 
-/// For devices of which stream_writes_work() is true (parallel/stream_words.h).
+/// For devices of which stream_writes_work() is true (parallel/nccl_stream_words.h).
 class NcclTrack {
  public:
   /// On the current device of the calling thread.

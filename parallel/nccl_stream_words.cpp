@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "parallel/stream_words.h"
+#include "parallel/nccl_stream_words.h"
 
 #include <cuda.h>
 #include <cuda_runtime.h>

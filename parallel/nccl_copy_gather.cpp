@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "parallel/copy_gather.h"
+#include "parallel/nccl_copy_gather.h"
 
 #include <cuda_runtime.h>
 #include <fmt/format.h>
@@ -10,8 +10,8 @@
 
 #include "core/base/error.h"
 #include "parallel/live_communicators.h"
+#include "parallel/nccl_stream_words.h"
 #include "parallel/nccl_track.h"
-#include "parallel/stream_words.h"
 
 namespace trireme {
 namespace {
