@@ -6,10 +6,11 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: bash launch/quickstart.sh [--dir DIR] [--ranks N] [--json] [--help]
+usage: bash launch/quickstart.sh [--dir DIR] [--ranks N] [--data] [--json] [--help]
 
   --dir DIR    where everything is written (default runs/quickstart); removed first if this script made it
   --ranks N    MPI ranks: 1, 2, 4, 8, 16 or 32 (default 2)
+  --data       stop when the token shards are there; a study needs no more (configs/sweeps/quickstart.yaml)
   --json       end with one JSON object on stdout; everything else goes to stderr
   --help       this text
 TEXT
@@ -18,6 +19,7 @@ TEXT
 dir=runs/quickstart
 ranks=2
 json=no
+data_only=no
 while [ $# -gt 0 ]; do
   case "$1" in
     --dir|--ranks)
@@ -25,6 +27,7 @@ while [ $# -gt 0 ]; do
       if [ "$1" = --dir ]; then dir=$2; else ranks=$2; fi
       shift 2 ;;
     --json) json=yes; shift ;;
+    --data) data_only=yes; shift ;;
     --help|-h) usage; exit 0 ;;
     *) echo "quickstart: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
   esac
@@ -93,6 +96,13 @@ $trireme tokenizer train --input "$dir/world/crawl" "$dir/world/wiki" --vocab 20
 step "Token shards, by $ranks ranks (the world has damaged records on purpose: they are counted and passed over)"
 data=$(run data configs/data/quickstart.yaml --set "out=$dir/shards" --set "tokenizer=$dir/tokenizer.json" \
   --set "sources=[{name: crawl, files: ['$dir/world/crawl/*.gz'], kind: wet}, {name: wiki, files: ['$dir/world/wiki/*articles-multistream.xml.bz2'], kind: wiki}]" --json)
+
+if [ $data_only = yes ]; then
+  step "Done: the token shards are in $dir/shards"
+  [ $json = no ] || printf '{"documents": %s, "tokens": %s, "seconds": %d}\n' \
+    "$(field documents "$data")" "$(field tokens "$data")" $((SECONDS - started)) >&3
+  exit 0
+fi
 
 micro=$((32 / ranks < 16 ? 32 / ranks : 16))  # of the 32 samples of a step
 train=(train configs/train/quickstart.yaml --set "train.micro_batch=$micro" --set "run.dir=$dir/run" --set "data.shards=['$dir/shards']")
