@@ -6,7 +6,7 @@
 #include <limits>
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "launch/run_config.h"
 
@@ -15,7 +15,8 @@ namespace trireme {
 struct RunResult {
   std::string hash;  // of the run's resolved configuration
   bool done = false;
-  std::string reason;         // why not
+  bool diverged = false;      // not done: it went beyond its budget of skipped updates, and would again
+  std::string reason;         // why not done
   std::int64_t attempts = 0;  // that failed
   std::int64_t ranks = 0;     // that it ran on
   std::string version;        // of this program
@@ -29,13 +30,11 @@ struct RunResult {
   double tokens_per_second = 0;
 };
 
-/// The mean of the run's last losses with the weights of half a Gaussian that ends at the last step: its width is a
-/// hundredth of the steps so far, at least 3, and it is cut after three widths. Steps without a finite loss do not
-/// count. `losses` are those of steps 1, 2, ...; not a number when there are none.
-double smoothed_loss(const std::vector<double>& losses);
-
 /// Fills in what metrics.jsonl of the run's folder tells, if there is one.
 void measure(const RunConfig& config, RunResult& result);
+
+/// "done", "diverged" or "failed".
+std::string_view status_of(const RunResult& result);
 
 /// As JSON, and back; throws Error naming `where` for anything else.
 std::string to_text(const RunResult& result);

@@ -32,7 +32,7 @@ StudyClerk::StudyClerk(std::vector<StudyJob> jobs, std::span<const std::int64_t>
   for (std::size_t i = 0; i < jobs_.size(); ++i) {
     if (!jobs_[i].result) continue;
     failures_[i] = jobs_[i].result->attempts;
-    if (!jobs_[i].result->done && failures_[i] <= options_.retries) continue;
+    if (!is_final(*jobs_[i].result, failures_[i])) continue;
     results_[i] = jobs_[i].result;
     queue_.ended(i);
     progress_.was_there(i, results_[i]->done);
@@ -62,6 +62,11 @@ std::vector<Clerk::Answer> StudyClerk::look() {
   for (auto& answer : std::exchange(agreed_, {})) all.push_back(std::move(answer));
   for (auto& answer : answers()) all.push_back(std::move(answer));
   return all;
+}
+
+/// Whether a run with this result is not to be started again. One that has diverged would diverge again.
+bool StudyClerk::is_final(const RunResult& result, std::int64_t failures) const {
+  return result.done || result.diverged || failures > options_.retries;
 }
 
 void StudyClerk::hear_of_end(int rank, const std::string& words) {
@@ -99,7 +104,8 @@ void StudyClerk::close_run(std::size_t run, const Running& end) {
   }
   const bool done = status == "done";
   if (!done) ++failures_[run];
-  if (!done && failures_[run] <= options_.retries && !closing_) {
+  const bool final = done || (end.result && is_final(*end.result, failures_[run]));
+  if (!final && failures_[run] <= options_.retries && !closing_) {
     queue_.again(run);
     progress_.failed(run, end.reason, true);
     return;

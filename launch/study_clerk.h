@@ -35,7 +35,7 @@ struct StudyJob {
 class StudyClerk final : public Clerk {
  public:
   struct Options {
-    std::int64_t retries = 0;                                       // of a run that failed
+    std::int64_t retries = 0;                                       // of a run that failed, and did not diverge
     std::function<bool()> stop = {};                                // asked to stop: no run is given out any more
     std::function<void()> changed = {};                             // a run has ended, and its result is there
     std::chrono::milliseconds patience = std::chrono::seconds(60);  // from the first rank of a run to the last
@@ -64,6 +64,7 @@ class StudyClerk final : public Clerk {
     Clock::time_point first = {};  // when the first one said it
   };
 
+  bool is_final(const RunResult& result, std::int64_t failures) const;
   void hear_of_end(int rank, const std::string& words);
   void close_run(std::size_t run, const Running& end);
   std::vector<Answer> answers();

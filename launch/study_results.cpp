@@ -46,7 +46,7 @@ std::vector<Column> what_was_run() {
   };
   return {words("run", [](const Ended& s) { return s.item.name; }),
           words("hash", [](const Ended& s) { return s.item.hash; }),
-          words("status", [](const Ended& s) { return s.result.done ? "done" : "failed"; }),
+          words("status", [](const Ended& s) { return status_of(s.result); }),
           words("held_out", [](const Ended& s) { return s.item.run->held_out ? "yes" : "no"; }),
           number("shape", [](const Ended& s) { return static_cast<std::int64_t>(s.item.run->shape); }),
           number("layers", architecture(&Architecture::layers)),
@@ -93,6 +93,14 @@ const std::vector<Column>& fixed_columns() {
     for (auto& column : how_it_went()) columns.push_back(std::move(column));
     return columns;
   }();
+  return all;
+}
+
+/// Behind the columns of the grid, so that a column keeps its number.
+const std::vector<Column>& last_columns() {
+  static const std::vector<Column> all = {
+      // Rows that share steps are one witness: the bootstrap draws them together.
+      words("trunk", [](const Ended& s) { return s.item.trunk ? s.items[*s.item.trunk].name : s.item.name; })};
   return all;
 }
 
@@ -157,6 +165,7 @@ std::vector<std::string> result_columns(const Study& study) {
   std::vector<std::string> names;
   for (const Column& column : fixed_columns()) names.emplace_back(column.name);
   for (const StudyAxis& axis : study.settings.grid) names.push_back(axis.set);
+  for (const Column& column : last_columns()) names.emplace_back(column.name);
   return names;
 }
 
@@ -169,6 +178,7 @@ std::vector<ResultRow> result_rows(const Study& study, const std::vector<StudyIt
     ResultRow row;
     for (const Column& column : fixed_columns()) row.push_back(column.value(subject));
     for (const StudyAxis& axis : study.settings.grid) row.push_back(setting(items[i].config, axis.set));
+    for (const Column& column : last_columns()) row.push_back(column.value(subject));
     rows.push_back(std::move(row));
   }
   std::sort(rows.begin(), rows.end());  // the name is the first column, and one run's only

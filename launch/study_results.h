@@ -29,7 +29,8 @@ struct StudyItem {
 /// The runs of the study, longest first, then the branches, longest first. The study outlives them.
 std::vector<StudyItem> items_of(const Study& study);
 
-/// The table's columns, of every study in this order (docs/scaling.md), then a column for each axis of its grid.
+/// The table's columns, of every study in this order (docs/scaling.md), then a column for each axis of its grid, then
+/// those that were added later.
 std::vector<std::string> result_columns(const Study& study);
 /// As text; empty where there is no number.
 using ResultRow = std::vector<std::string>;

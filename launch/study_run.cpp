@@ -17,6 +17,7 @@
 #include "launch/command.h"
 #include "launch/run.h"
 #include "launch/study_clerk.h"
+#include "launch/study_curves.h"
 #include "launch/study_results.h"
 #include "launch/time_limit.h"
 #include "launch/training_run.h"
@@ -94,6 +95,7 @@ class Office {
 
   StudyOutcome close() {
     write();
+    write_curves_csv(study_, items_, clerk_->results());
     StudyOutcome outcome{.runs = items_.size()};
     for (const auto& result : clerk_->results()) {
       if (result) ++(result->done ? outcome.done : outcome.failed);
@@ -118,11 +120,16 @@ class Office {
   /// In any unit: the planned time, and where nobody has planned, FLOPs.
   static double cost(const StudyItem& item) { return item.seconds > 0 ? item.seconds : item.flops_6nd; }
 
+  /// A run that diverged does so again until its settings change, which makes it another run, or the program does.
+  static bool worth_another(const RunResult& result) {
+    return !result.done && (!result.diverged || result.version != TRIREME_VERSION);
+  }
+
   std::vector<StudyJob> jobs(const StudyStart& start) const {
     std::vector<StudyJob> jobs;
     for (const StudyItem& item : items_) {
       StudyJob job{item.name, item.ranks, item.trunk, cost(item), order_of(item), read_result(item.config, item.hash)};
-      if (start.retry_failed && job.result && !job.result->done) job.result.reset();
+      if (start.retry_failed && job.result && worth_another(*job.result)) job.result.reset();
       jobs.push_back(std::move(job));
     }
     return jobs;
@@ -185,6 +192,7 @@ class Worker {
     const auto& order = told.at("order");
     const auto config = resolved_run_config(order.at("config").get<std::string>(), "a run's settings");
     RunResult result{.hash = order.at("hash").get<std::string>(),
+                     .diverged = said.contains("diverged"),
                      .reason = reason_,
                      .attempts = told.at("failures").get<std::int64_t>() + 1,
                      .ranks = static_cast<std::int64_t>(told.at("ranks").size()),
@@ -216,6 +224,7 @@ class Worker {
     TrainingRun training(part, config, std::move(start), device_);
     const auto code = training.run();
     if (code == ExitCode::failed) reason_ = on_one_line(training.failure());
+    if (training.diverged()) said["diverged"] = true;
     if (code != ExitCode::done) return code;
     on_rank_zero(part.group(), [&]() -> std::string {
       RunResult result{.hash = order.at("hash").get<std::string>(),

@@ -12,7 +12,7 @@
 namespace trireme {
 
 struct StudyStart {
-  bool retry_failed = false;  // those that have failed before for good start again
+  bool retry_failed = false;  // those that have failed before for good start again; diverged ones of another version
   double max_seconds = 0;     // save and leave before this time is over; 0: no limit
 };
 

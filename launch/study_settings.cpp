@@ -89,7 +89,7 @@ void fields(FieldVisitor& v, StudySettings& c) {
     v.field("most", c.ranks.most, "memory and time: of a run; 0: all ranks of the job", kNotNegative);
     v.field("seconds", c.ranks.seconds, "time: that a run may take, where ranks suffice", kPositive);
   });
-  v.field("retries", c.retries, "starts of a run after it failed or diverged", kNotNegative);
+  v.field("retries", c.retries, "starts of a run after it failed; one that diverged would again", kNotNegative);
   v.group("fit", "the laws that are fitted at the end", [&] {
     v.field("resamples", c.fit.resamples, "of the bootstrap over runs", kAtLeastOne);
     v.field("level", c.fit.level, "of the intervals", kFraction);

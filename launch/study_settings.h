@@ -83,7 +83,7 @@ struct StudySettings {
     std::int64_t most = 0;  // memory, time: at most; 0: all that there are
     double seconds = 3600;  // time: of the longest run, where ranks suffice
   } ranks;
-  std::int64_t retries = 1;  // of a run that failed or diverged
+  std::int64_t retries = 1;  // of a run that failed
   struct {
     std::int64_t resamples = 4000;
     double level = 0.95;

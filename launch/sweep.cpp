@@ -46,7 +46,8 @@ int sweep_command(std::span<const std::string> arguments) {
       "ranks-per-node", po::value<std::int64_t>(), "GPUs that share a node's fast links; default 8, on cpu all")(
       "coord-check",
       "train every width of the study for a few updates, in both parametrizations, and tell and draw how far they move "
-      "activations")("retry-failed", "start runs again that have failed for good")(
+      "activations")("retry-failed",
+                     "start runs again that have failed for good; not those that diverged, unless by another version")(
       "max-seconds", po::value<double>()->default_value(0), "save and leave before this time is over")(
       "describe", "print every setting with its value and what it means");
   const auto values = parse_command_line(line, arguments);

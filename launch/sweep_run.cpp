@@ -10,13 +10,10 @@
 
 #include "core/base/stop.h"
 #include "core/io/atomic_file.h"
-#include "core/scaling/csv.h"
-#include "core/scaling/fit_report.h"
-#include "core/scaling/study_fit.h"
-#include "core/scaling/study_table.h"
 #include "core/train/rank_agreement.h"
 #include "launch/command.h"
 #include "launch/run.h"
+#include "launch/study_law.h"
 
 namespace trireme {
 namespace {
@@ -39,38 +36,17 @@ Machine machine_of(const World& world, const Device& device) {
   return machine;
 }
 
-/// Which of the table's rows and columns the laws are fitted to.
-ColumnChoice choice_of(const StudySettings& settings) {
-  const auto column = [](const char* what, std::string_view count) { return fmt::format("{}_{}", what, count); };
-  ColumnChoice choice;
-  choice.given[ColumnRole::parameters] =
-      column("params", kParameterCounts[static_cast<std::size_t>(settings.parameters)]);
-  choice.given[ColumnRole::flops] = column("flops", kFlopCounts[static_cast<std::size_t>(settings.flops)]);
-  choice.given[ColumnRole::loss] = settings.base.data.validation > 0 ? "validation_loss" : "train_loss";
-  choice.only = {{"status", "done"}, {"held_out", "no"}};
-  return choice;
-}
-
-/// The laws of the study's table: to STUDY/fit.txt and fit.json, and to people. Runs that determine no law are no
+/// The laws of the study's tables: to STUDY/fit.txt and fit.json, and to people. Runs that determine no law are no
 /// failure of theirs: why there is none is told.
-void fit_results(const Study& study, bool quiet) {
-  const auto& settings = study.settings;
-  const fs::path folder = settings.folder;
-  const auto path = (folder / "results.csv").string();
+void tell_laws(const Study& study, bool quiet) {
+  const fs::path folder = study.settings.folder;
   const auto problem = problem_of([&] {
-    FitOptions options;
-    options.bootstrap.resamples = static_cast<int>(settings.fit.resamples);
-    options.bootstrap.level = settings.fit.level;
-    options.bootstrap.seed = static_cast<std::uint64_t>(settings.fit.seed);
-    options.predict_flops = settings.fit.predict;
-    const auto table = read_study(read_table(path), choice_of(settings), path);
-    check(!table.points.empty(), "no run of it is done");
-    const auto fit = fit_study({table.points, table.parameters, table.flops, path}, options);
-    write_file_atomic((folder / "fit.txt").string(), to_text(fit));
-    write_file_atomic((folder / "fit.json").string(), to_json(fit).dump(1) + "\n");
-    if (!quiet) fmt::print("{}", to_text(fit));
+    const auto law = fit_results(study);
+    write_file_atomic((folder / "fit.txt").string(), to_text(law));
+    write_file_atomic((folder / "fit.json").string(), to_json(law).dump(1) + "\n");
+    if (!quiet) fmt::print("{}", to_text(law));
   });
-  if (!problem.empty()) fmt::print(stderr, "no law is fitted to {}: {}\n", path, problem);
+  if (!problem.empty()) fmt::print(stderr, "no law is fitted to {}/results.csv: {}\n", folder.string(), problem);
 }
 
 void print_json(const Study& study, const StudyOutcome& outcome) {
@@ -108,7 +84,7 @@ int sweep_run(const SweepRunOptions& options) {
       for (const auto& note : study.notes) fmt::print(stderr, "{}\n", note);
     });
     const auto outcome = run_study(world, study, device, options.start);
-    if (world.rank() == 0 && outcome.code != ExitCode::requeue) fit_results(study, options.json);
+    if (world.rank() == 0 && outcome.code != ExitCode::requeue) tell_laws(study, options.json);
     if (world.rank() == 0 && options.json) print_json(study, outcome);
     return static_cast<int>(outcome.code);
   });

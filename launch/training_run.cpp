@@ -275,8 +275,9 @@ void TrainingRun::tell_skipped(const StepMetrics& metrics) {
   const auto budget = config_.train.skip.budget;
   const auto what =
       fmt::format("step {} has loss {:.4g} and gradient norm {:.4g}", metrics.step, metrics.loss, metrics.grad_norm);
+  diverged_ = metrics.skips > budget;
   check_together(
-      metrics.skips <= budget,
+      !diverged_,
       "{}: this is skipped update {} of the run, and train.skip.budget allows {}; {} start a new run.dir with a "
       "lower optimizer.lr; the checkpoints of before are in {}",
       what, metrics.skips, budget,

@@ -57,6 +57,8 @@ class TrainingRun {
   /// done, or requeue: it stopped on request after a checkpoint. With keep_failures also failed, and why is failure().
   ExitCode run();
   const std::string& failure() const { return failure_; }
+  /// That failure was the run's own: with the same settings it would come again at the same step.
+  bool diverged() const { return diverged_; }
   /// For programs: what the run came to.
   nlohmann::json summary() const;
 
@@ -92,6 +94,7 @@ class TrainingRun {
   std::optional<double> validation_loss_;
   const TimeLimit limit_;
   std::string failure_;
+  bool diverged_ = false;     // its budget of skipped updates is spent
   double save_seconds_ = 0;   // the last checkpoint took
   bool stop_ = false;         // all ranks know that some rank was asked to
   bool skipping_ = false;     // the last update that was told was skipped

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -19,10 +21,11 @@ struct Curve {
   std::vector<double> loss, tokens;
 };
 
-/// All runs with more than one row, at the same amounts of compute.
+/// All curves with more than one row, at the same amounts of compute.
 struct Curves {
   std::vector<double> flops;
-  std::vector<Curve> runs;
+  std::vector<Curve> all;
+  std::vector<std::size_t> run_of;   // of each, from 0
   double smallest = 0, largest = 0;  // sizes
 };
 
@@ -48,16 +51,16 @@ Curve interpolated(std::vector<const ScalingPoint*> rows, std::span<const double
 
 Curves read_curves(std::span<const ScalingPoint> points) {
   const auto run_of = run_numbers(points);
-  std::vector<std::vector<const ScalingPoint*>> rows(*std::max_element(run_of.begin(), run_of.end()) + 1);
-  for (std::size_t i = 0; i < points.size(); ++i) rows[run_of[i]].push_back(&points[i]);
-  std::erase_if(rows, [](const auto& r) { return r.size() < 2; });
+  std::map<std::pair<std::size_t, std::string>, std::vector<const ScalingPoint*>> rows;
+  for (std::size_t i = 0; i < points.size(); ++i) rows[{run_of[i], points[i].curve}].push_back(&points[i]);
+  std::erase_if(rows, [](const auto& r) { return r.second.size() < 2; });
   check_usage(!rows.empty(),
               "training curves need several rows of a run; every run here has one row (its end). Give the curves of "
               "all runs with --curves, and name the column of their runs");
   Curves curves;
   double first = std::numeric_limits<double>::infinity(), last = 0;
   std::vector<double> sizes;
-  for (const auto& run : rows) {
+  for (const auto& [of, run] : rows) {
     for (const auto* p : run) {
       first = std::min(first, p->flops);
       last = std::max(last, p->flops);
@@ -67,8 +70,12 @@ Curves read_curves(std::span<const ScalingPoint> points) {
   for (std::size_t i = 0; i < kGrid; ++i) {
     curves.flops.push_back(first * std::pow(last / first, static_cast<double>(i) / (kGrid - 1)));
   }
-  curves.flops.back() = last;  // pow may round beyond it
-  for (const auto& run : rows) curves.runs.push_back(interpolated(run, curves.flops));
+  curves.flops.back() = last;                  // pow may round beyond it
+  std::map<std::size_t, std::size_t> numbers;  // runs without a curve have none
+  for (const auto& [of, run] : rows) {
+    curves.all.push_back(interpolated(run, curves.flops));
+    curves.run_of.push_back(numbers.try_emplace(of.first, numbers.size()).first->second);
+  }
   curves.smallest = *std::min_element(sizes.begin(), sizes.end());
   curves.largest = *std::max_element(sizes.begin(), sizes.end());
   return curves;
@@ -78,9 +85,9 @@ std::vector<EnvelopePoint> envelope_of(const Curves& curves, std::span<const dou
   std::vector<EnvelopePoint> envelope;
   for (std::size_t i = 0; i < curves.flops.size(); ++i) {
     const Curve* best = nullptr;
-    for (std::size_t run = 0; run < curves.runs.size(); ++run) {
-      const auto& curve = curves.runs[run];
-      if (weights[run] > 0 && std::isfinite(curve.loss[i]) && (best == nullptr || curve.loss[i] < best->loss[i])) {
+    for (std::size_t k = 0; k < curves.all.size(); ++k) {
+      const auto& curve = curves.all[k];
+      if (weights[k] > 0 && std::isfinite(curve.loss[i]) && (best == nullptr || curve.loss[i] < best->loss[i])) {
         best = &curve;
       }
     }
@@ -110,8 +117,8 @@ EnvelopeFit fit_envelope(std::span<const ScalingPoint> curves, const BootstrapOp
   check_points(curves);
   const auto read = read_curves(curves);
   EnvelopeFit fit;
-  fit.runs = read.runs.size();
-  fit.envelope = envelope_of(read, std::vector<double>(read.runs.size(), 1));
+  fit.runs = read.all.size();
+  fit.envelope = envelope_of(read, std::vector<double>(read.all.size(), 1));
   const auto lines = lines_of(fit.envelope);
   check_usage(
       lines.has_value(),
@@ -121,7 +128,7 @@ EnvelopeFit fit_envelope(std::span<const ScalingPoint> curves, const BootstrapOp
   fit.lines = *lines;
   std::vector<std::optional<ComputeLines>> found(static_cast<std::size_t>(options.resamples));
   for_each_resample(options, [&](int number) {
-    found[static_cast<std::size_t>(number)] = lines_of(envelope_of(read, draw_runs(options, number, read.runs.size())));
+    found[static_cast<std::size_t>(number)] = lines_of(envelope_of(read, draw_rows(options, number, read.run_of)));
   });
   for (const auto& l : found) {
     if (l) fit.resamples.push_back(*l);

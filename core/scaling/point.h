@@ -23,6 +23,7 @@ struct ScalingPoint {
   double task_loss = kNotGiven;      // what accuracy follows from: bits per byte of right answers, or any loss
   double accuracy = kNotGiven;       // 0 to 1
   std::string run;                   // rows of one run are not independent: the bootstrap draws runs; empty: its own
+  std::string curve = {};            // which of its run's training curves the row is of, where it has several
   std::size_t line = 0;              // in the file, for messages; 0: not from a file
 };
 

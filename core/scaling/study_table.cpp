@@ -42,7 +42,7 @@ const std::vector<Role>& roles() {
       {ColumnRole::unique_tokens, "unique-tokens", {"unique_tokens", "tokens_unique"}},
       {ColumnRole::task_loss, "task-loss", {"task_loss", "bits_per_byte", "bpb", "task_bpb"}},
       {ColumnRole::accuracy, "accuracy", {"accuracy", "acc", "acc_norm"}},
-      {ColumnRole::run, "run", {"run", "run_id", "run_hash", "run_name"}},
+      {ColumnRole::run, "run", {"trunk", "run", "run_id", "run_hash", "run_name"}},
   };
   return table;
 }

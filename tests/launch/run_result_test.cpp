@@ -27,22 +27,6 @@ class InFolder : public testing::Test {
   RunConfig config_;
 };
 
-TEST(SmoothedLoss, IsHalfAGaussianThatEndsAtTheLastStep) {
-  EXPECT_TRUE(std::isnan(smoothed_loss({})));
-  EXPECT_DOUBLE_EQ(smoothed_loss({5.0}), 5.0);
-  // Width 3: weights exp(-1/18), exp(-4/18), ... of the steps before the last.
-  const double one = std::exp(-1.0 / 18);
-  const double two = std::exp(-4.0 / 18);
-  EXPECT_NEAR(smoothed_loss({1.0, 2.0, 3.0}), (1.0 * two + 2.0 * one + 3.0) / (two + one + 1.0), 1e-15);
-  EXPECT_NEAR(smoothed_loss({1.0, NAN, 3.0}), (1.0 * two + 3.0) / (two + 1.0), 1e-15);
-  // Of a long run a hundredth: what lies three hundredths back does not count.
-  std::vector<double> losses(1000, 4.0);
-  std::fill(losses.begin(), losses.end() - 31, 100.0);
-  EXPECT_DOUBLE_EQ(smoothed_loss(losses), 4.0);
-  losses[1000 - 31] = 100.0;
-  EXPECT_GT(smoothed_loss(losses), 4.0);
-}
-
 TEST_F(InFolder, AResultIsReadAsItWasWritten) {
   EXPECT_FALSE(read_result(config_, "abc"));
   RunResult r{

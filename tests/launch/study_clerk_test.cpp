@@ -90,9 +90,12 @@ Story play(int ranks, std::vector<StudyJob> jobs, std::int64_t retries) {
           while (!desk->closing()) std::this_thread::yield();
           words["status"] = "stopped";
         }
-        if (what == "failed") words["reason"] = "it always does";
+        const bool fails = what == "failed" || what == "diverged";
+        if (fails) words["status"] = "failed";
+        if (fails) words["reason"] = "it always does";
         if (part->rank() == 0 && words["status"] != "stopped") {
-          auto made = result(what != "failed", told.at("failures").get<std::int64_t>() + (what == "failed" ? 1 : 0));
+          auto made = result(!fails, told.at("failures").get<std::int64_t>() + (fails ? 1 : 0));
+          made.diverged = what == "diverged";
           made.reason = words["reason"].get<std::string>();
           words["result"] = Json::parse(to_text(made));
         }
@@ -126,6 +129,19 @@ TEST(StudyClerk, TriesWhatFailsAgainAndRecordsItAndGoesOn) {
   EXPECT_EQ(story.results[0]->reason, "it always does");
   EXPECT_TRUE(story.results[1]->done);
   EXPECT_TRUE(story.results[3]->done);
+}
+
+TEST(StudyClerk, DoesNotRepeatWhatHasDiverged) {
+  std::vector<StudyJob> jobs{job("diverges", 2, "diverged"), job("good", 1), job("before", 1)};
+  jobs[2].result = result(false, 1);
+  jobs[2].result->diverged = true;
+  const auto story = play(2, jobs, 3);
+  EXPECT_EQ(story.times, (std::vector{1, 1, 0}));
+  ASSERT_TRUE(story.results[0]);
+  EXPECT_TRUE(story.results[0]->diverged);
+  EXPECT_EQ(story.results[0]->attempts, 1);
+  EXPECT_EQ(story.results[0]->reason, "it always does");
+  EXPECT_TRUE(story.results[2]->diverged);
 }
 
 TEST(StudyClerk, RepeatsNothingThatHasEnded) {
