@@ -109,35 +109,6 @@ std::string name_for_plan(const Device& device) {
   return "";
 }
 
-/// What the poorest rank has, for all must do with that, and where it has it.
-struct Scarcest {
-  std::int64_t bytes = 0;
-  std::string where;
-};
-
-/// All ranks call.
-Scarcest scarcest(World& world, const Device& device) {
-  const bool shared = device.kind() == DeviceKind::cpu;
-  const std::int64_t sharing = shared ? world.local_size() : 1;
-  const std::int64_t own = available_bytes(device) / sharing - kept_back(device.kind());
-  std::array<std::int64_t, 1> most_wanting = {-own};
-  world.group().host_reduce(most_wanting, Reduction::max);
-  std::array<std::int64_t, 1> first = {own == -most_wanting[0] ? -world.rank() : -world.size()};
-  world.group().host_reduce(first, Reduction::max);
-  const bool alone = world.size() == 1;
-  Scarcest result{std::max<std::int64_t>(0, -most_wanting[0]), ""};
-  if (shared) {
-    result.where = fmt::format("in the host's memory{}{}", alone ? "" : " on " + world.host(),
-                               sharing == 1 ? "" : fmt::format(" for each of its {} ranks", sharing));
-  } else {
-    result.where = fmt::format("on {}{}", device.description(),
-                               alone ? "" : fmt::format(" of rank {} on {}", world.rank(), world.host()));
-  }
-  if (shared) result.where += fmt::format(" beside {} for libraries", gib(kept_back(device.kind())));
-  world.group().host_broadcast(result.where, static_cast<int>(-first[0]));
-  return result;
-}
-
 /// What to do about it, for people.
 std::string advice_text(const MemoryAdvice& advice, std::int64_t ranks, const std::string& search) {
   const auto others = search.empty() ? "" : fmt::format("`{}` tries other meshes", search);
@@ -157,6 +128,28 @@ std::string advice_text(const MemoryAdvice& advice, std::int64_t ranks, const st
 }
 
 }  // namespace
+
+FreeMemory free_memory(World& world, const Device& device) {
+  const bool shared = device.kind() == DeviceKind::cpu;
+  const std::int64_t sharing = shared ? world.local_size() : 1;
+  const std::int64_t own = available_bytes(device) / sharing - kept_back(device.kind());
+  std::array<std::int64_t, 1> most_wanting = {-own};
+  world.group().host_reduce(most_wanting, Reduction::max);
+  std::array<std::int64_t, 1> first = {own == -most_wanting[0] ? -world.rank() : -world.size()};
+  world.group().host_reduce(first, Reduction::max);
+  const bool alone = world.size() == 1;
+  FreeMemory result{std::max<std::int64_t>(0, -most_wanting[0]), sharing, ""};
+  if (shared) {
+    result.where = fmt::format("in the host's memory{}{}", alone ? "" : " on " + world.host(),
+                               sharing == 1 ? "" : fmt::format(" for each of its {} ranks", sharing));
+  } else {
+    result.where = fmt::format("on {}{}", device.description(),
+                               alone ? "" : fmt::format(" of rank {} on {}", world.rank(), world.host()));
+  }
+  if (shared) result.where += fmt::format(" beside {} for libraries", gib(kept_back(device.kind())));
+  world.group().host_broadcast(result.where, static_cast<int>(-first[0]));
+  return result;
+}
 
 std::int64_t planned_bytes(const RunConfig& config, DeviceKind kind) {
   RunConfig shorter = config;  // every micro-step uses the memory of the first
@@ -206,7 +199,7 @@ MemoryAdvice memory_advice(const RunConfig& config, DeviceKind kind, std::int64_
 
 void check_memory(World& world, const RunConfig& config, const Device& device, const RunRequest& request) {
   const DeviceKind kind = device.kind();
-  const Scarcest free = scarcest(world, device);
+  const FreeMemory free = free_memory(world, device);
   on_rank_zero(world, [&] {
     const std::int64_t needed = planned_bytes(config, kind);
     if (needed <= free.bytes) return;

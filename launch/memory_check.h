@@ -29,6 +29,15 @@ struct RunRequest {
   std::vector<std::string> sets;
 };
 
+/// What the rank that has least has left for what is planned, for all must do with that.
+struct FreeMemory {
+  std::int64_t bytes = 0;    // of one rank: its device's, or on a CPU its share of its host's
+  std::int64_t sharing = 1;  // ranks that may use one another's share: those of a host, on a GPU 1
+  std::string where;         // for people, behind "are free"
+};
+/// All ranks call, and are told the same.
+FreeMemory free_memory(World& world, const Device& device);
+
 /// What one rank of the run takes, counted as `trireme plan` counts it: its device's memory and, where that is the
 /// host's, what it holds there for copies.
 std::int64_t planned_bytes(const RunConfig& config, DeviceKind kind);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launch/study_progress.h"
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,6 +9,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "core/base/error.h"
@@ -26,7 +30,29 @@ std::string duration(double seconds) {
   return fmt::format("{}s", whole);
 }
 
+/// mpirun, or what Open MPI starts in its place; nobody else's stderr is ours to write on.
+bool is_launcher(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{}/comm", process));
+  std::string name;
+  std::getline(file, name);
+  constexpr std::string_view kLaunchers[] = {"mpirun", "mpiexec", "orterun", "prterun", "orted", "prted"};
+  return std::ranges::find(kLaunchers, name) != std::end(kLaunchers);
+}
+
 }  // namespace
+
+std::FILE* terminal_of_launcher() {
+  const auto parent = getppid();
+  if (isatty(STDERR_FILENO) == 1 || !is_launcher(parent)) return nullptr;
+  std::error_code none;
+  const auto target = std::filesystem::read_symlink(fmt::format("/proc/{}/fd/2", parent), none);
+  if (none || !target.string().starts_with("/dev/")) return nullptr;
+  const int file = open(target.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  if (file < 0) return nullptr;
+  std::FILE* terminal = isatty(file) == 1 ? fdopen(file, "w") : nullptr;
+  if (terminal == nullptr) close(file);
+  return terminal;
+}
 
 StudyProgress::StudyProgress(std::FILE* out, std::vector<Run> runs, const std::string& log)
     : out_(out), runs_(std::move(runs)), terminal_(out != nullptr && isatty(fileno(out)) == 1) {

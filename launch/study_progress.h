@@ -13,6 +13,10 @@
 
 namespace trireme {
 
+/// The terminal that the program which started this process, and reads its stderr, writes on: mpirun on this host.
+/// Null where there is none: it is on another host, or its stderr goes to a file or a pipe.
+std::FILE* terminal_of_launcher();
+
 class StudyProgress {
  public:
   struct Run {
@@ -20,7 +24,7 @@ class StudyProgress {
     std::int64_t steps = 0;
     double cost = 1;  // of all of it, in any unit
   };
-  /// `out` is borrowed; null: only the log is written, and that only when it is named.
+  /// `out` is borrowed, and outlives this; null: only the log is written, and that only when it is named.
   StudyProgress(std::FILE* out, std::vector<Run> runs, const std::string& log);
 
   /// It had ended before this start.

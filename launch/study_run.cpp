@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -18,6 +19,7 @@
 #include "launch/run.h"
 #include "launch/study_clerk.h"
 #include "launch/study_curves.h"
+#include "launch/study_memory.h"
 #include "launch/study_results.h"
 #include "launch/time_limit.h"
 #include "launch/training_run.h"
@@ -31,10 +33,12 @@ using Json = nlohmann::json;
 constexpr std::chrono::seconds kLockPatience{5};  // after a kill, the last process of the job may still be there
 constexpr std::chrono::seconds kBetweenNews{1};   // that a run tells of its steps
 
+fs::path plan_path(const Study& study) { return fs::path(study.settings.folder) / "plan.json"; }
+
 /// The part of a run's settings that is about ranks and memory, as at its first start: another allocation changes
-/// neither how it runs nor what it comes to.
-void keep_sizes(Study& study, int ranks) {
-  const auto path = fs::path(study.settings.folder) / "plan.json";
+/// neither how it runs nor what it comes to. Returns what is to be kept for the next one.
+Json keep_sizes(Study& study, int ranks) {
+  const auto path = plan_path(study);
   auto plan = fs::exists(path) ? read_json(path) : Json::object();
   const auto settle = [&](RunConfig& config, const std::string& hash) {
     if (const auto hit = plan.find(hash); hit != plan.end()) {
@@ -54,7 +58,7 @@ void keep_sizes(Study& study, int ranks) {
     run.ranks = run.config.mesh.ranks();
     for (StudyBranch& branch : run.branches) settle(branch.config, branch.hash);
   }
-  write_file_atomic(path, to_text(plan));
+  return plan;
 }
 
 std::string on_one_line(std::string text) {
@@ -71,17 +75,25 @@ std::string order_of(const StudyItem& item) {
   return Json{{"hash", item.hash}, {"config", to_yaml(item.config)}, {"branches", branches}}.dump();
 }
 
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
 /// Everything that rank 0 alone has.
 class Office {
  public:
-  Office(Study study, const StudyStart& start, const World& world) : study_(std::move(study)) {
+  Office(Study study, const StudyStart& start, const World& world, DeviceKind kind, const FreeMemory& free)
+      : study_(std::move(study)) {
     const auto& folder = study_.settings.folder;
     fs::create_directories(folder);
     lock_ = std::make_unique<FolderLock>(folder, kLockPatience);
     if (!lock_->warning().empty()) fmt::print(stderr, "trireme: warning: {}\n", lock_->warning());
-    keep_sizes(study_, world.size());
+    const auto plan = keep_sizes(study_, world.size());
     items_ = items_of(study_);
-    progress_ = std::make_unique<StudyProgress>(stderr, progress_runs(), (fs::path(folder) / "log.txt").string());
+    check_fits(start, kind, free);
+    write_file_atomic(plan_path(study_), to_text(plan));
+    progress_ = std::make_unique<StudyProgress>(terminal_ ? terminal_.get() : stderr, progress_runs(),
+                                                (fs::path(folder) / "log.txt").string());
     clerk_ = std::make_unique<StudyClerk>(jobs(start), ranks_by_node(world.homes()),
                                           StudyClerk::Options{.retries = study_.settings.retries,
                                                               .stop = [] { return stop_requested(); },
@@ -125,6 +137,18 @@ class Office {
     return !result.done && (!result.diverged || result.version != TRIREME_VERSION);
   }
 
+  /// What is still to be run, and cannot be, is told before anything is.
+  void check_fits(const StudyStart& start, DeviceKind kind, const FreeMemory& free) const {
+    std::vector<const StudyItem*> left;
+    for (const StudyItem& item : items_) {
+      const auto result = read_result(item.config, item.hash);
+      if (!result || (start.retry_failed && worth_another(*result))) left.push_back(&item);
+    }
+    Problems problems;
+    check_study_memory(left, kind, free, problems);
+    problems.raise();
+  }
+
   std::vector<StudyJob> jobs(const StudyStart& start) const {
     std::vector<StudyJob> jobs;
     for (const StudyItem& item : items_) {
@@ -145,6 +169,7 @@ class Office {
   Study study_;
   std::unique_ptr<FolderLock> lock_;
   std::vector<StudyItem> items_;
+  std::unique_ptr<std::FILE, CloseFile> terminal_{terminal_of_launcher()};  // stderr is a pipe to it
   std::unique_ptr<StudyProgress> progress_;
   std::unique_ptr<StudyClerk> clerk_;
 };
@@ -287,9 +312,10 @@ StudyOutcome run_study(World& world, const Study& study, const std::shared_ptr<D
                        const StudyStart& start) {
   std::unique_ptr<Office> office;
   std::string settings;
+  const auto free = free_memory(world, *device);
   on_rank_zero(world, [&] {
     check_usage(!study.runs.empty(), "the study has no runs");
-    office = std::make_unique<Office>(study, start, world);
+    office = std::make_unique<Office>(study, start, world, device->kind(), free);
     settings = to_yaml(office->first_config());
   });
   world.group().host_broadcast(settings, 0);
