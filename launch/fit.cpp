@@ -6,12 +6,13 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 
 #include "core/base/error.h"
 #include "core/scaling/csv.h"
-#include "core/scaling/fit_pictures.h"
 #include "core/scaling/fit_report.h"
 #include "core/scaling/study_fit.h"
+#include "core/scaling/study_report.h"
 #include "core/scaling/study_table.h"
 #include "launch/commands.h"
 
@@ -99,7 +100,8 @@ void add_options(po::options_description& options) {
                                                    "outliers: leave out so many rows of highest loss")(
       "holdout", po::value<std::string>(),
       "FLOPS: check the law of the runs below against those from here on; default: the largest fifth")(
-      "out", po::value<std::string>(), "FOLDER for pictures (SVG) and the numbers in them (CSV)")(
+      "out", po::value<std::string>(),
+      "FOLDER for report.html, and in FOLDER/pictures its pictures (SVG) and the numbers in them (CSV)")(
       "curves", po::value<std::string>(),
       "TABLE of training curves, rows of runs as they went, for approach 1; default: TABLE, where runs have several "
       "rows")("budgets", po::value<std::string>(),
@@ -139,7 +141,12 @@ int fit_command(std::span<const std::string> arguments) {
     curves = read_study(read_table(file), {}, file).points;
   }
   const auto study = fit_study({table.points, table.parameters, table.flops, path, curves}, options);
-  if (values->count("out") != 0) write_fit_pictures(study, (*values)["out"].as<std::string>());
+  if (values->count("out") != 0) {
+    auto report = report_of(study, "Scaling laws of " + std::filesystem::path(path).filename().string());
+    for (const auto& word : arguments)
+      report.configuration += (report.configuration.empty() ? "trireme fit " : " ") + word;
+    write_report(report, (*values)["out"].as<std::string>());
+  }
   fmt::print("{}", values->count("json") != 0 ? to_json(study).dump() + "\n" : to_text(study));
   return 0;
 }

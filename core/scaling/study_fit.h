@@ -54,6 +54,12 @@ struct Prediction {
   std::optional<Estimate> accuracy;
 };
 
+/// A run that no law was fitted to, and what approach 3's expects of its N and D.
+struct PredictedRun {
+  ScalingPoint point;
+  Prediction expected;
+};
+
 /// A fit, or why there is none.
 template <class Fit>
 struct Outcome {

@@ -40,15 +40,16 @@ class StudyCommands : public testing::Test {
 TEST_F(StudyCommands, FitPrintsTheLawAndPredictsAndDraws) {
   write_law("runs.csv");
   const Words words{"fit",  "runs.csv",  "--resamples", "200",   "--predict",
-                    "1e16", "--predict", "1e7,1e9",     "--out", "pictures"};
+                    "1e16", "--predict", "1e7,1e9",     "--out", "laws"};
   const auto text = alone(words);
   EXPECT_EQ(text.code, 0) << text.err;
   for (const char* part : {"approach 1: not fitted", "approach 2: parabolas", "approach 3: L = E + A/N^alpha"}) {
     EXPECT_TRUE(has(text.out, part)) << part << " in:\n" << text.out;
   }
+  EXPECT_TRUE(has(read_text(path("laws/report.html")), "A budget of <b>1e16</b> FLOPs"));
   for (const char* name : {"residuals", "optimum"}) {
-    EXPECT_TRUE(has(read_text(path(fmt::format("pictures/{}.svg", name))), "<svg")) << name;
-    EXPECT_FALSE(parse_table(read_text(path(fmt::format("pictures/{}.csv", name))), name).rows.empty()) << name;
+    EXPECT_TRUE(has(read_text(path(fmt::format("laws/pictures/{}.svg", name))), "<svg")) << name;
+    EXPECT_FALSE(parse_table(read_text(path(fmt::format("laws/pictures/{}.csv", name))), name).rows.empty()) << name;
   }
   auto with_json = words;
   with_json.emplace_back("--json");

@@ -5,10 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "core/scaling/csv.h"
-#include "core/scaling/fit_pictures.h"
+#include "core/scaling/holdout.h"
 #include "core/scaling/parametric_fit.h"
-#include "core/scaling/study_fit.h"
 #include "tests/core/scaling/sample_points.h"
 
 namespace trireme {
@@ -46,22 +44,6 @@ TEST(Coverage, TheTruthIsInItsIntervalAtTheStatedRate) {
   // Intervals of everything would pass the above.
   for (const auto count : {alpha, a, parameters, loss, one_run}) EXPECT_LT(count, kTables);
   std::printf("of 200: alpha %d, a %d, N* %d, loss %d, a single run %d\n", alpha, a, parameters, loss, one_run);
-}
-
-TEST(FitPictures, AreWholeFilesWithTheirNumbers) {
-  StudyRows rows;
-  rows.points = points_of({1.8, 480, 2100, .35, .37}, 6, 5, .005, 9);
-  FitOptions options;
-  options.bootstrap.resamples = 100;
-  const auto pictures = fit_pictures(fit_study(rows, options));
-  ASSERT_EQ(pictures.size(), 6U);
-  for (const auto& p : pictures) {
-    EXPECT_EQ(p.svg.rfind("<svg", 0), 0U) << p.name;
-    EXPECT_NE(p.svg.find("</svg>"), std::string::npos) << p.name;
-    EXPECT_EQ(p.svg.find("nan"), std::string::npos) << p.name;
-    const auto table = parse_table(p.csv, p.name);
-    EXPECT_GE(table.rows.size(), 20U) << p.name;
-  }
 }
 
 }  // namespace
