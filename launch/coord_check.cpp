@@ -49,6 +49,7 @@ std::vector<RunConfig> shapes_of(const Study& study) {
       "or more",
       by_width.empty() ? 0 : by_width.begin()->first);
   std::vector<RunConfig> shapes;
+  shapes.reserve(by_width.size());
   for (auto& [width, config] : by_width) shapes.push_back(std::move(config));
   return shapes;
 }
@@ -120,8 +121,9 @@ std::string picture(const std::vector<Row>& rows, Changes changes, const std::st
     for (std::size_t step = 0; step < static_cast<std::size_t>(kSteps); ++step) {
       const bool last = step + 1 == static_cast<std::size_t>(kSteps);
       ChartSeries series{.mark = last ? ChartSeries::Mark::line : ChartSeries::Mark::thin, .colour = colour};
-      if (last)
+      if (last) {
         series.name = fmt::format("{}: width^{:.2f}", parametrization, exponent_of(rows, parametrization, changes));
+      }
       for (const Row& row : rows) {
         if (row.parametrization == parametrization) {
           series.points.push_back({static_cast<double>(row.width), (row.*changes)[step]});

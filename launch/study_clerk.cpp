@@ -15,6 +15,7 @@ namespace {
 
 std::vector<QueuedRun> queued(const std::vector<StudyJob>& jobs) {
   std::vector<QueuedRun> runs;
+  runs.reserve(jobs.size());
   for (const StudyJob& job : jobs) runs.push_back({job.ranks, job.after});
   return runs;
 }

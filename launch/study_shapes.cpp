@@ -77,6 +77,7 @@ std::vector<Architecture> shapes_of_table(const StudyModel& model, const Archite
     const auto is_row = [&](const ChinchillaShape& row) { return static_cast<double>(row.printed) == size; };
     if (std::any_of(rows.begin(), rows.end(), is_row)) continue;
     std::vector<std::int64_t> printed;
+    printed.reserve(rows.size());
     for (const ChinchillaShape& row : rows) printed.push_back(row.printed);
     problems.add(place, fmt::format("sizes has {}; the rows of chinchilla_a9 are {}", size, fmt::join(printed, " ")));
   }

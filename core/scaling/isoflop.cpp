@@ -114,8 +114,9 @@ std::vector<IsoflopProfile> make_profiles(std::span<const ScalingPoint> points, 
       if (std::abs(std::log(points[i].flops / budget)) <= isoflop.tolerance) profile.points.push_back(i);
     }
     double log_flops = 0;  // what was spent is where the minimum belongs, not what was planned
-    for (const auto i : profile.points)
+    for (const auto i : profile.points) {
       log_flops += std::log(points[i].flops) / static_cast<double>(profile.points.size());
+    }
     if (!profile.points.empty()) profile.flops = std::exp(log_flops);
     if (const auto found = minimum_of(values_of(profile, points, once), profile.problem)) {
       profile.parabola = *found;

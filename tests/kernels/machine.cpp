@@ -20,8 +20,7 @@ std::unique_ptr<Ops> make_ops(Device& device, int threads) {
   if (name == "baseline") table = cpu::kernel_table(cpu::InstructionSet::baseline);
   if (name == "avx2") table = cpu::kernel_table(cpu::InstructionSet::avx2);
   if (name == "avx512") table = cpu::kernel_table(cpu::InstructionSet::avx512);
-  if (table == nullptr || tests_on_cuda())
-    return make_test_ops(device);  // also where the processor lacks what was named
+  if (table == nullptr || tests_on_cuda()) return make_test_ops(device);  // the processor may lack it
   return std::make_unique<cpu::CpuOps>(threads, *table);
 }
 

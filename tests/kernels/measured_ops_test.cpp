@@ -41,8 +41,9 @@ TEST(MeasuredOpsTest, CountsCallsByNameAndShapeAndTakesTheirTime) {
   };
   work();
   EXPECT_TRUE(measured.take().empty());  // it is off at first
-  for (std::size_t i = 0; i < values.size(); ++i)
+  for (std::size_t i = 0; i < values.size(); ++i) {
     EXPECT_EQ(get(y.tensor)[i], static_cast<double>(static_cast<float>(2 * values[i])));
+  }
 
   measured.measure(true);
   work();

@@ -38,7 +38,7 @@ void expect_gradient(const Function& f, Values x, const Values& dy, const Values
 }
 
 TEST(Reference, LinearGradients) {
-  const Values x = normal(3 * 4, 1), w = normal(5 * 4, 2), dy = normal(3 * 5, 3);
+  const Values x = normal(std::size_t{3} * 4, 1), w = normal(std::size_t{5} * 4, 2), dy = normal(std::size_t{3} * 5, 3);
   expect_gradient([&](const Values& v) { return reference::linear(v, w, {}, {}, 3, 4, 5); }, x, dy,
                   reference::linear_backward_input(dy, w, 3, 4, 5), "dx");
   expect_gradient([&](const Values& v) { return reference::linear(x, v, {}, {}, 3, 4, 5); }, w, dy,
@@ -48,7 +48,8 @@ TEST(Reference, LinearGradients) {
 }
 
 TEST(Reference, NormGradients) {
-  const Values x = normal(3 * 6, 1), w = normal(6, 2), b = normal(6, 3), dy = normal(3 * 6, 4);
+  const Values x = normal(std::size_t{3} * 6, 1), w = normal(6, 2), b = normal(6, 3),
+               dy = normal(std::size_t{3} * 6, 4);
   const auto layer = reference::layer_norm_backward(dy, x, w, 6, 1e-2);
   expect_gradient([&](const Values& v) { return reference::layer_norm(v, w, b, 6, 1e-2).y; }, x, dy, layer.dx, "dx");
   expect_gradient([&](const Values& v) { return reference::layer_norm(x, v, b, 6, 1e-2).y; }, w, dy, layer.d_weight,
@@ -61,7 +62,7 @@ TEST(Reference, NormGradients) {
 
 TEST(Reference, AttentionGradient) {
   const reference::AttentionSizes sizes{2, 5, 4, 2, 3, 0.7};
-  const Values qkv = normal(2 * 5 * 8 * 3, 1), dy = normal(2 * 5 * 4 * 3, 2);
+  const Values qkv = normal(std::size_t{2} * 5 * 8 * 3, 1), dy = normal(std::size_t{2} * 5 * 4 * 3, 2);
   for (const Index& starts : {Index(), Index{0, 0, 2, 2, 4, 0, 1, 1, 1, 1}}) {
     expect_gradient([&](const Values& v) { return reference::attention(v, starts, sizes).y; }, qkv, dy,
                     reference::attention_backward(dy, qkv, starts, sizes), "d_qkv");
@@ -76,14 +77,14 @@ TEST(Reference, ActivationGradients) {
 }
 
 TEST(Reference, RopeGradientIsItsInverse) {
-  const Values x = normal(3 * 2 * 4, 1), dy = normal(3 * 2 * 4, 2), frequency = {1.0, 0.1};
+  const Values x = normal(std::size_t{3} * 2 * 4, 1), dy = normal(std::size_t{3} * 2 * 4, 2), frequency = {1.0, 0.1};
   const Index positions = {0, 3, 7};
   expect_gradient([&](const Values& v) { return reference::rope(v, positions, frequency, 2, 1, false); }, x, dy,
                   reference::rope(dy, positions, frequency, 2, 1, true), "rope");
 }
 
 TEST(Reference, CrossEntropyGradient) {
-  const Values logits = normal(3 * 5, 1);
+  const Values logits = normal(std::size_t{3} * 5, 1);
   const Index targets = {2, -1, 0};
   expect_gradient([&](const Values& v) { return reference::cross_entropy(v, targets, 5, 4).losses; }, logits, {1, 1, 1},
                   reference::cross_entropy(logits, targets, 5, 4).gradient, "logits");

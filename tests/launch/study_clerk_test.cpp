@@ -17,6 +17,7 @@ using Json = nlohmann::json;
 
 std::vector<StudyProgress::Run> names(const std::vector<StudyJob>& jobs) {
   std::vector<StudyProgress::Run> runs;
+  runs.reserve(jobs.size());
   for (const auto& job : jobs) runs.push_back({job.name, 10, job.cost});
   return runs;
 }

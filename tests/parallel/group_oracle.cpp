@@ -39,6 +39,7 @@ float noise(int rank, std::int64_t i) {
   static const std::vector<float> table = [] {
     const Random random(17, "group oracle");
     std::vector<float> values;
+    values.reserve(8191);
     for (std::uint64_t k = 0; k < 8191; ++k) values.push_back(static_cast<float>(random.normal(k)));
     return values;
   }();
@@ -243,6 +244,7 @@ void expect_two_streams(Group& group) {
   QueueStream streams[2];
   constexpr int kRounds = 40;
   std::vector<std::vector<std::int32_t>> tensors;
+  tensors.reserve(kRounds);
   for (int i = 0; i < kRounds; ++i) {
     tensors.push_back(std::vector<std::int32_t>(static_cast<std::size_t>(1 + i * i * 7), group.rank() + i));
   }

@@ -40,6 +40,7 @@ void expect_part(World& part, const std::vector<int>& names, int rounds) {
 
 std::vector<int> names_of(const World& world, const std::vector<int>& ranks) {
   std::vector<int> names;
+  names.reserve(ranks.size());
   for (const int r : ranks) names.push_back(world.homes()[static_cast<std::size_t>(r)].world_rank);
   return names;
 }

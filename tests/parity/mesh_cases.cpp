@@ -151,8 +151,8 @@ StateErrors expect_near_states(const MeshResult& found, const MeshResult& expect
     const auto root = [](double v) { return std::sqrt(v); };
     const auto same = [](double v) { return v; };
     const double size = distance(std::vector<float>(values.size()), expected.seconds.at(name), root);
-    const auto hold = [&](const char* what, double distance, double bound, double& ratio) {
-      EXPECT_LE(distance, bound) << what << " of " << name;
+    const auto hold = [&, &tensor = name](const char* what, double distance, double bound, double& ratio) {
+      EXPECT_LE(distance, bound) << what << " of " << tensor;
       if (distance > 0.0) ratio = std::max(ratio, distance / bound);
     };
     const double moved = error * gain.movement * size + master * norm_of(values);

@@ -70,8 +70,9 @@ LossAndGradients ModelRig::loss_and_gradients(BatchSource& source, std::int64_t 
   device_->zero(*stream_, loss_sum.data, loss_sum.bytes());
   store_->begin_step(*stream_);
   std::int64_t targets = 0;
-  for (std::int64_t i = 0; i < count; i += options_.batch)
+  for (std::int64_t i = 0; i < count; i += options_.batch) {
     targets += source.read(first + i, options_.batch).target_count;
+  }
   for (std::int64_t i = 0; i < count; i += options_.batch) {
     forward(source.read(first + i, options_.batch));
     model_.backward(pass(), *store_, loss_sum, 1.0F / static_cast<float>(targets), i + options_.batch >= count);

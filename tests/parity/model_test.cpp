@@ -151,10 +151,10 @@ TEST_P(TinyModel, GradientsAreTheSlopesOfTheLoss) {
     for (const float g : gradient) norm += static_cast<double>(g) * static_cast<double>(g);
     norm = std::sqrt(norm);
     // Along each parameter's own gradient, where the slope is its norm; four points, so that the error is O(h^4).
-    const auto loss_at = [&](double h) {
+    const auto loss_at = [&, &tensor = name, &along = gradient](double h) {
       NamedValues moved = parameters;
-      for (std::size_t i = 0; i < gradient.size(); ++i) {
-        moved[name][i] += static_cast<float>(h * static_cast<double>(gradient[i]) / norm);
+      for (std::size_t i = 0; i < along.size(); ++i) {
+        moved[tensor][i] += static_cast<float>(h * static_cast<double>(along[i]) / norm);
       }
       rig.set_parameters(moved);
       return rig.loss(batches, 0);

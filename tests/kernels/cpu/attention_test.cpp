@@ -104,7 +104,8 @@ AttentionError attention_error(const Values& qkv, const Values& dy, const Values
           const double term_error =
               (relative + factor) * term + p * s.scale * (products * slope_size[j] + dot_error) + 4 * u * term;
           // Sums over keys or queries have at most time * (heads / kv_heads) terms.
-          const double sum = (static_cast<double>(s.time * (s.heads / s.kv_heads)) + 3) * u;
+          const std::size_t sharing = s.heads / s.kv_heads;
+          const double sum = (static_cast<double>(s.time * sharing) + 3) * u;
           for (std::size_t k = 0; k < s.size; ++k) {
             error.y[out + k] += (relative + sum + factor) * p * std::abs(qkv[at(j, g + s.kv_heads) + k]);
             error.d_qkv[at(t, h) + k] += (term_error + sum * term) * std::abs(qkv[at(j, g) + k]);

@@ -80,8 +80,9 @@ TEST_P(StreamTest, CopiesAndZeroesInOrder) {
   const std::size_t bytes = (std::size_t{3} << 20U) + 5;
   const Buffer a = device->allocate(bytes);
   const Buffer b = device->allocate(bytes, MemoryKind::pinned);
-  for (std::size_t i = 0; i < bytes; ++i)
+  for (std::size_t i = 0; i < bytes; ++i) {
     static_cast<unsigned char*>(b.data())[i] = static_cast<unsigned char>(i % 251);
+  }
   device->copy(*stream, a.data(), b.data(), bytes);
   device->zero(*stream, b.data(), bytes);
   stream->synchronize();
@@ -206,7 +207,8 @@ TEST(CpuOps, QueuedIsInlineBitForBitAndNothingAllocatesOnceWarm) {
   std::string first;
   for (const bool inline_streams : {true, false}) {
     Machine machine({.threads = 1, .inline_streams = inline_streams});
-    Values x = normal(128 * 48, 1), w = normal(32 * 48, 2), qkv = normal(2 * 64 * 4 * 16, 3);
+    Values x = normal(std::size_t{128} * 48, 1), w = normal(std::size_t{32} * 48, 2),
+           qkv = normal(std::size_t{2} * 64 * 4 * 16, 3);
     const Held tx = machine.put(Dtype::f32, {128, 48}, x), tw = machine.put(Dtype::f32, {32, 48}, w);
     const Held tq = machine.put(Dtype::f32, {2, 64, 4, 16}, qkv), lse = machine.make(Dtype::f32, {2, 2, 64});
     const Held y = machine.make(Dtype::f32, {128, 32});
@@ -226,10 +228,12 @@ TEST(CpuOps, QueuedIsInlineBitForBitAndNothingAllocatesOnceWarm) {
 TEST(CpuOps, DevicesOfSeveralThreadsWorkAtOnce) {
   std::vector<std::string> results(3);
   std::vector<std::thread> ranks;
+  ranks.reserve(results.size());
   for (std::string& result : results) {
     ranks.emplace_back([&result] {
       Machine machine({.threads = 1, .inline_streams = false});
-      Values x = normal(128 * 48, 1), w = normal(32 * 48, 2), qkv = normal(2 * 64 * 4 * 16, 3);
+      Values x = normal(std::size_t{128} * 48, 1), w = normal(std::size_t{32} * 48, 2),
+             qkv = normal(std::size_t{2} * 64 * 4 * 16, 3);
       const Held tx = machine.put(Dtype::f32, {128, 48}, x), tw = machine.put(Dtype::f32, {32, 48}, w);
       const Held tq = machine.put(Dtype::f32, {2, 64, 4, 16}, qkv), lse = machine.make(Dtype::f32, {2, 2, 64});
       const Held y = machine.make(Dtype::f32, {128, 32});

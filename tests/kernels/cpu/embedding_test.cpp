@@ -19,8 +19,8 @@ class EmbeddingTest : public ::testing::TestWithParam<Dtype> {
 
   void SetUp() override {
     for (std::int32_t row = 0; row < kRows; ++row) {
-      tokens.push_back(static_cast<std::int32_t>((row * row + 3 * row) % kVocabulary));
-      positions.push_back(static_cast<std::int32_t>((row * 5) % kPositions));
+      tokens.push_back(static_cast<std::int32_t>((row + 3) * std::int64_t{row} % kVocabulary));
+      positions.push_back(static_cast<std::int32_t>(std::int64_t{row} * 5 % kPositions));
     }
     table = normal(kHeld * kWidth, 1);
     position_table = normal(kPositions * kWidth, 2);
@@ -99,8 +99,9 @@ TEST_P(EmbeddingTest, BackwardAddsEachRowInOneOrder) {
       }
     }
   };
-  for (std::int32_t token = kFirst; token < kFirst + kHeld; ++token)
+  for (std::int32_t token = kFirst; token < kFirst + kHeld; ++token) {
     add(expected, bound, tokens, token, token - kFirst);
+  }
   for (std::int32_t p = 0; p < kPositions; ++p) add(expected_positions, bound_positions, positions, p, p);
   expect_within(
       get(at_one.d_table.tensor), expected, [&](std::size_t i) { return bound[i]; }, "d_token_table");

@@ -72,7 +72,7 @@ TEST_P(LinearTest, ForwardIsTheFormula) {
           const Values size = reference::linear(magnitudes(x), magnitudes(w), magnitudes(b), magnitudes(r), n, i, o);
           const auto bound = product_bound(expected, size, i, output);
           const auto early = [&](std::size_t at) {
-            const double own_bias = with_bias ? b[at % o] : 0.0;
+            const double own_bias = with_bias ? b[at % b.size()] : 0.0;
             const double own_residual = with_residual ? r[at] : 0.0;
             return rounded_before(expected[at] - own_bias - own_residual, own_bias, own_residual, output);
           };
@@ -106,7 +106,7 @@ TEST_P(LinearTest, BackwardIsTheFormulaAndAdds) {
         get(tdx.tensor), expected,
         [&](std::size_t at) {
           const double added = accumulate ? before[at] : 0.0;
-          return bound(at) + rounded_before(expected[at] - added, 0.0, added, dtype);
+          return bound(at) + rounded_before(expected[at] - added, 0.0, added, tdx.tensor.dtype);
         },
         "dx");
   }
