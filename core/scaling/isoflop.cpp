@@ -139,7 +139,8 @@ void bootstrap(IsoflopFit& fit, std::span<const ScalingPoint> points, const Boot
     for (std::size_t i = 0; i < fit.profiles.size(); ++i) {
       std::string problem;
       const auto parabola = minimum_of(values_of(fit.profiles[i], points, weights), problem);
-      const bool usable = fit.profiles[i].problem.empty() && parabola && parabola->curvature > 0;
+      // As of the profile itself: a minimum beyond its sizes is none.
+      const bool usable = fit.profiles[i].problem.empty() && problem.empty();
       found.push_back(usable ? std::pow(10, parabola->middle) : NAN);
       minima[i][static_cast<std::size_t>(number)] = found.back();
     }
