@@ -30,7 +30,7 @@ TEST_F(StudyPlan, TheQuickstartsStudyIsToldAndNothingIsWritten) {
   auto with_json = words;
   with_json.emplace_back("--json");
   const auto plan = only_json(alone(with_json));
-  ASSERT_EQ(plan["runs"].size(), 18U);
+  ASSERT_EQ(plan["runs"].size(), 17U);
   std::size_t held_out = 0;
   for (const auto& run : plan["runs"]) {
     EXPECT_GT(run["seconds"].get<double>(), 0.0);
@@ -45,7 +45,7 @@ TEST_F(StudyPlan, TheQuickstartsStudyIsToldAndNothingIsWritten) {
   EXPECT_TRUE(has(plan["notes"].dump(), "were measured on this host")) << plan["notes"];
   const auto text = alone(words);
   EXPECT_EQ(text.code, 0) << text.err;
-  EXPECT_TRUE(has(text.out, "quickstart: 18 runs, 18 losses, on 2 x cpu")) << text.out;
+  EXPECT_TRUE(has(text.out, "quickstart: 17 runs, 17 losses, on 2 x cpu")) << text.out;
   EXPECT_TRUE(has(text.out, "held out")) << text.out;
   EXPECT_FALSE(std::filesystem::exists(path("runs")));
 }
