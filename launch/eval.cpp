@@ -18,6 +18,7 @@
 #include "core/train/init.h"
 #include "core/train/scorer.h"
 #include "launch/commands.h"
+#include "launch/exam_sheet.h"
 #include "launch/run.h"
 
 namespace trireme {
@@ -34,78 +35,11 @@ struct EvalOptions {
   bool json = false;
 };
 
-/// The questions of an exam as requests to the scorer, with what the report needs to know of each.
-struct Sheet {
-  std::vector<Answer> answers;           // scores still missing
-  std::vector<ScoreRequest> requests;    // of all answers, one after another
-  std::vector<std::size_t> requests_of;  // number of requests of each answer
-  std::string prompts;                   // with `dump`: length and bytes of each
-};
-
-void dump_prompt(const std::string& prompt, std::string& out) {
-  auto length = static_cast<std::uint64_t>(prompt.size());
-  for (int byte = 0; byte < 8; ++byte, length >>= 8U) out += static_cast<char>(length & 0xffU);
-  out += prompt;
-}
-
-/// The pairs of a question; an error says which question.
-std::vector<TokenPair> pairs_of(const Tokenizer& tokenizer, const std::string& prompt, const Question& question,
-                                const PairRules& rules, const Answer& answer) {
-  try {
-    return encode_pairs(tokenizer, prompt, mmlu_continuations(question), rules);
-  } catch (const Error& e) {
-    throw Error(fmt::format("question {} of {}: {}", answer.index, answer.subject, e.what()), e.code(), e.where());
-  }
-}
-
-Sheet make_sheet(const Exam& exam, const Tokenizer& tokenizer, const PairRules& rules, std::int64_t shots, bool dump) {
-  Sheet sheet;
-  for (const auto& subject : exam.subjects) {
-    std::int64_t index = 0;
-    for (const auto& question : subject.test) {
-      const auto prompt = mmlu_prompt(subject, question, shots);
-      Answer answer{subject.name, index++, {}, question.answer, 0, false, false};
-      auto pairs = pairs_of(tokenizer, prompt, question, rules, answer);
-      for (auto& pair : pairs) {
-        answer.tokens = std::max(answer.tokens, static_cast<std::int64_t>(pair.tokens.size()) - 1);
-        answer.truncated = answer.truncated || pair.truncated;
-        answer.fallback = answer.fallback || pair.fallback;
-        sheet.requests.push_back({std::move(pair.tokens), pair.continuation});
-      }
-      sheet.requests_of.push_back(pairs.size());
-      sheet.answers.push_back(std::move(answer));
-      if (dump) dump_prompt(prompt, sheet.prompts);
-    }
-  }
-  return sheet;
-}
-
-void fill_in(Sheet& sheet, const std::vector<Likelihood>& likelihoods) {
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < sheet.answers.size(); ++i) {
-    for (std::size_t k = 0; k < sheet.requests_of[i]; ++k) {
-      sheet.answers[i].scores.push_back(likelihoods[at++].log_prob);
-      check(std::isfinite(sheet.answers[i].scores.back()),
-            "question {} of {} scores {}: the parameters hold NaN or infinity", sheet.answers[i].index,
-            sheet.answers[i].subject, sheet.answers[i].scores.back());
-    }
-  }
-}
-
 std::string tokenizer_of(const EvalOptions& options) {
   if (!options.tokenizer.empty()) return options.tokenizer;
   const auto kept = tokenizer_in(options.run);
   check_usage(!kept.empty(), "{} holds no tokenizer; give one with --tokenizer", options.run);
   return kept;
-}
-
-PairRules rules_of(const Tokenizer& tokenizer, const Architecture& architecture) {
-  PairRules rules;
-  rules.max_tokens = architecture.context;
-  const auto& prefix = tokenizer.model().template_prefix;
-  if (!prefix.empty()) rules.bos = prefix.front();
-  rules.empty_prefix = tokenizer.bos() ? tokenizer.bos() : tokenizer.eos();
-  return rules;
 }
 
 /// Where the parameters come from: the newest checkpoint, one of them, or nowhere.
@@ -136,7 +70,7 @@ struct Preparation {
   RunConfig config;
   std::string checkpoint;
   std::string split;
-  Sheet sheet;
+  ExamSheet sheet;
 };
 
 Preparation prepare(const EvalOptions& options, bool dump) {
@@ -155,7 +89,7 @@ Preparation prepare(const EvalOptions& options, bool dump) {
               "{} has {} tokens, but the model of {} has a vocabulary of {}; give the run's own tokenizer",
               tokenizer_path, tokenizer.vocab_size(), options.run, architecture.vocabulary);
   made.split = exam.split;
-  made.sheet = make_sheet(exam, tokenizer, rules_of(tokenizer, architecture), options.shots, dump);
+  made.sheet = make_exam_sheet(exam, tokenizer, architecture, options.shots, dump);
   return made;
 }
 
@@ -203,7 +137,7 @@ class ExamProgress {
 };
 
 /// How long the scoring took, with the tokens of one input for each question.
-nlohmann::json speed_of(const Sheet& sheet, double seconds) {
+nlohmann::json speed_of(const ExamSheet& sheet, double seconds) {
   std::int64_t tokens = 0;
   for (const auto& answer : sheet.answers) tokens += answer.tokens;
   return {{"seconds", seconds},

@@ -18,6 +18,8 @@
 #include "core/model/vocabulary.h"
 #include "kernels/kernels.h"
 #include "launch/command.h"
+#include "launch/exam_sheet.h"
+#include "launch/validation_sets.h"
 
 namespace trireme {
 namespace {
@@ -269,6 +271,18 @@ void resolve_data(LoadedRunConfig& loaded, Problems& problems) {
                              "data's",
                              vocabulary, needed));
   }
+  if (const auto problem = validation_problem(loaded.config); !problem.empty()) {
+    problems.add(place("eval.shards", "default"), "eval.shards: " + problem);
+  }
+  const auto& eval = loaded.config.eval;
+  if (eval.exam.empty()) return;
+  if (corpus_tokenizer(loaded.config).empty()) {
+    problems.add(place("eval.exam", "default"),
+                 fmt::format("eval.exam: {} has no tokenizer beside its shards to read the exam with",
+                             loaded.config.data.shards.front()));
+  } else if (const auto problem = exam_problem(eval.exam, eval.shots); !problem.empty()) {
+    problems.add(place("eval.exam", "default"), "eval.exam: " + problem);
+  }
 }
 
 RunConfig checked_run_config(const std::string& path, const std::vector<std::string>& assignments, std::int64_t ranks,
@@ -311,6 +325,8 @@ CheckpointParts checkpoint_parts(World& world, Engine& engine) {
           .world = world.group()};
 }
 
+std::string metrics_path(const RunConfig& config) { return (fs::path(config.run.dir) / "metrics.jsonl").string(); }
+
 std::string checkpoint_folder(const RunConfig& config) { return (fs::path(config.run.dir) / "checkpoints").string(); }
 
 RunConfig read_run_folder(const std::string& folder) {
@@ -328,6 +344,11 @@ std::string tokenizer_in(const std::string& folder) {
     if (entry.path().filename().string().starts_with("tokenizer.")) return entry.path();
   }
   return "";
+}
+
+std::string corpus_tokenizer(const RunConfig& config) {
+  const auto& corpus = config.data.shards.front();
+  return tokenizer_in(fs::is_directory(corpus) ? corpus : fs::path(corpus).parent_path().string());
 }
 
 void keep_tokenizer(const std::string& file, const std::string& folder) {
@@ -358,8 +379,7 @@ std::unique_ptr<FolderLock> claim_run_folder(const RunConfig& config) {
   const auto mismatch = run_folder_problem(config);
   check_usage(mismatch.empty(), "{}", mismatch);
   write_file_atomic(settings_path(config), to_yaml(config));
-  const auto& corpus = config.data.shards.front();
-  const auto tokenizer = tokenizer_in(fs::is_directory(corpus) ? corpus : fs::path(corpus).parent_path().string());
+  const auto tokenizer = corpus_tokenizer(config);
   if (!tokenizer.empty() && tokenizer_in(config.run.dir).empty()) keep_tokenizer(tokenizer, config.run.dir);
   return lock;
 }

@@ -87,12 +87,16 @@ LoaderConfig loader_config(const RunConfig& config, Split split);
 
 /// The parts of the engine that a checkpoint is made of.
 CheckpointParts checkpoint_parts(World& world, Engine& engine);
+/// The file of a run's steps, a line each.
+std::string metrics_path(const RunConfig& config);
 /// The folder of a run's checkpoints.
 std::string checkpoint_folder(const RunConfig& config);
 /// The settings of a finished or running run, from RUN/run.yaml.
 RunConfig read_run_folder(const std::string& folder);
 /// The tokenizer beside a corpus or a run: the file `tokenizer.*` in the folder; empty when there is none.
 std::string tokenizer_in(const std::string& folder);
+/// The tokenizer beside the run's first corpus; empty when there is none.
+std::string corpus_tokenizer(const RunConfig& config);
 /// Puts a copy of the tokenizer's file into the folder, as tokenizer.json, tokenizer.tiktoken or tokenizer.tiktoken.gz.
 void keep_tokenizer(const std::string& file, const std::string& folder);
 /// Why the run folder cannot be this run's: it holds one with other settings, which are listed. Nothing where it can.

@@ -52,6 +52,9 @@ struct RunConfig {
   struct {
     std::int64_t every = 0;
     std::int64_t samples = 64;
+    std::vector<std::string> shards;
+    std::string exam;
+    std::int64_t shots = 0;
   } eval;
   struct {
     std::int64_t every = 10;

@@ -127,9 +127,13 @@ void fields(FieldVisitor& v, RunConfig& c) {
     v.field("every", c.checkpoint.every, "steps between checkpoints; 0: only at the end", kNotNegative);
     v.field("keep", c.checkpoint.keep, "newest checkpoints that stay", kAtLeastOne);
   });
-  v.group("eval", "validation loss", [&] {
+  v.group("eval", "validation loss, and an exam at the end", [&] {
     v.field("every", c.eval.every, "steps between validations; 0: only at the end", kNotNegative);
-    v.field("samples", c.eval.samples, "held-out samples that are scored", kAtLeastOne);
+    v.field("samples", c.eval.samples, "held-out samples that are scored, of each set", kAtLeastOne);
+    v.field("shards", c.eval.shards,
+            "further sets, each with a loss of its own: folders of token shards that are not trained on");
+    v.field("exam", c.eval.exam, "folder of an exam like MMLU's, which the run sits at its end; empty: none");
+    v.field("shots", c.eval.shots, "worked examples before each question of the exam", kNotNegative);
   });
   v.group("log", "what people see", [&] { v.field("every", c.log.every, "steps between lines", kAtLeastOne); });
   v.group("watchdog", "ends a job that hangs, and says whose fault it is", [&] {

@@ -55,6 +55,14 @@ RunMetrics read_metrics(const std::string& path) {
     begin = end + 1;
     if (line.contains("validation_loss")) {
       metrics.validation_loss = number(line, "validation_loss");
+      if (!line.contains("sets")) continue;
+      for (const auto& [name, loss] : json_object(line, "sets", where).items()) {
+        metrics.validation_sets[name] = loss.is_number() ? loss.get<double>() : kNone;
+      }
+    } else if (line.contains("exam")) {
+      metrics.exam =
+          ExamMetrics{json_text(line, "exam", where), json_int(line, "shots", where),
+                      json_int(line, "questions", where), number(line, "accuracy"), number(line, "task_loss")};
     } else {
       take_step(line, where, metrics);
     }

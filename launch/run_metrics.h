@@ -4,9 +4,13 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "core/train/metrics.h"
 
 namespace trireme {
 
@@ -17,6 +21,8 @@ struct RunMetrics {
   std::vector<double> losses = {};  // of steps 1, 2, ...; not a number where there is none, or the update was skipped
   std::vector<double> tokens = {};  // trained on after each of these steps; likewise
   double validation_loss = std::numeric_limits<double>::quiet_NaN();  // the last one
+  std::map<std::string, double> validation_sets = {};                 // likewise, by the set's name
+  std::optional<ExamMetrics> exam = {};                               // the last one
 };
 
 /// The steps in the file; none where there is no file. A last line that the end of the job has torn is passed over;

@@ -35,6 +35,11 @@ void measure(const RunConfig& config, RunResult& result) {
   result.skipped = metrics.skipped;
   result.train_loss = smoothed_loss(metrics.losses);
   result.validation_loss = metrics.validation_loss;
+  result.validation_sets = metrics.validation_sets;
+  if (metrics.exam) {
+    result.accuracy = metrics.exam->accuracy;
+    result.task_loss = metrics.exam->task_loss;
+  }
   result.seconds = metrics.seconds;
   const bool any = !metrics.tokens.empty() && metrics.seconds > 0;
   result.tokens_per_second = any ? metrics.tokens.back() / metrics.seconds : 0;
@@ -43,6 +48,12 @@ void measure(const RunConfig& config, RunResult& result) {
 std::string_view status_of(const RunResult& result) {
   if (result.done) return "done";
   return result.diverged ? "diverged" : "failed";
+}
+
+std::string skip_rules(const RunConfig& config) {
+  const auto& skip = config.train.skip;
+  return fmt::format("budget {}, loss_factor {}, norm_factor {}, window {}", skip.budget, skip.loss_factor,
+                     skip.norm_factor, skip.window);
 }
 
 std::string to_text(const RunResult& r) {
@@ -57,6 +68,10 @@ std::string to_text(const RunResult& r) {
                                {"unique_tokens", r.unique_tokens},
                                {"train_loss", or_null(r.train_loss)},
                                {"validation_loss", or_null(r.validation_loss)},
+                               {"validation_sets", r.validation_sets},
+                               {"accuracy", or_null(r.accuracy)},
+                               {"task_loss", or_null(r.task_loss)},
+                               {"skip_rules", r.skip_rules},
                                {"seconds", or_null(r.seconds)},
                                {"tokens_per_second", or_null(r.tokens_per_second)}};
   return to_text(json);
@@ -80,6 +95,14 @@ RunResult parse_result(const std::string& text, const std::string& where) {
   r.unique_tokens = number(json, "unique_tokens");
   r.train_loss = number(json, "train_loss");
   r.validation_loss = number(json, "validation_loss");
+  r.accuracy = number(json, "accuracy");
+  r.task_loss = number(json, "task_loss");
+  if (json.contains("validation_sets")) {  // a version without these wrote none
+    for (const auto& [name, loss] : json_object(json, "validation_sets", where).items()) {
+      r.validation_sets[name] = loss.is_number() ? loss.get<double>() : std::numeric_limits<double>::quiet_NaN();
+    }
+  }
+  if (json.contains("skip_rules")) r.skip_rules = json_text(json, "skip_rules", where);
   r.seconds = number(json, "seconds");
   r.tokens_per_second = number(json, "tokens_per_second");
   return r;

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <set>
 
 #include "core/base/field_list.h"
 #include "core/io/atomic_file.h"
 #include "core/scaling/csv.h"
+#include "launch/validation_sets.h"
 
 namespace trireme {
 namespace {
@@ -24,7 +26,7 @@ struct Ended {
 };
 
 struct Column {
-  const char* name;
+  std::string name;
   std::function<std::string(const Ended&)> value;
 };
 
@@ -96,11 +98,28 @@ const std::vector<Column>& fixed_columns() {
   return all;
 }
 
+/// The names of all validation sets of the study, in order.
+std::vector<std::string> set_names(const Study& study) {
+  std::set<std::string> names;
+  for (const StudyRun& run : study.runs) {
+    for (const auto& set : validation_sets(run.config)) names.insert(set.name);
+  }
+  return {names.begin(), names.end()};
+}
+
 /// Behind the columns of the grid, so that a column keeps its number.
-const std::vector<Column>& last_columns() {
-  static const std::vector<Column> all = {
+std::vector<Column> last_columns(const Study& study) {
+  std::vector<Column> all = {
       // Rows that share steps are one witness: the bootstrap draws them together.
-      words("trunk", [](const Ended& s) { return s.item.trunk ? s.items[*s.item.trunk].name : s.item.name; })};
+      words("trunk", [](const Ended& s) { return s.item.trunk ? s.items[*s.item.trunk].name : s.item.name; }),
+      number("accuracy", [](const Ended& s) { return s.result.accuracy; }),
+      number("task_loss", [](const Ended& s) { return s.result.task_loss; })};
+  for (const auto& name : set_names(study)) {
+    all.push_back({"validation_loss_" + name, [name](const Ended& s) {
+                     const auto hit = s.result.validation_sets.find(name);
+                     return hit == s.result.validation_sets.end() ? "" : text(hit->second);
+                   }});
+  }
   return all;
 }
 
@@ -165,20 +184,21 @@ std::vector<std::string> result_columns(const Study& study) {
   std::vector<std::string> names;
   for (const Column& column : fixed_columns()) names.emplace_back(column.name);
   for (const StudyAxis& axis : study.settings.grid) names.push_back(axis.set);
-  for (const Column& column : last_columns()) names.emplace_back(column.name);
+  for (const Column& column : last_columns(study)) names.emplace_back(column.name);
   return names;
 }
 
 std::vector<ResultRow> result_rows(const Study& study, const std::vector<StudyItem>& items,
                                    const std::vector<std::optional<RunResult>>& results) {
   std::vector<ResultRow> rows;
+  const auto last = last_columns(study);
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!results[i]) continue;
     const Ended subject{items[i], items, *results[i]};
     ResultRow row;
     for (const Column& column : fixed_columns()) row.push_back(column.value(subject));
     for (const StudyAxis& axis : study.settings.grid) row.push_back(setting(items[i].config, axis.set));
-    for (const Column& column : last_columns()) row.push_back(column.value(subject));
+    for (const Column& column : last) row.push_back(column.value(subject));
     rows.push_back(std::move(row));
   }
   std::sort(rows.begin(), rows.end());  // the name is the first column, and one run's only

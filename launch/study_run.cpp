@@ -136,13 +136,19 @@ class Office {
   static bool worth_another(const RunResult& result) {
     return !result.done && (!result.diverged || result.version != TRIREME_VERSION);
   }
+  /// What an earlier start has left of the item; nothing where that says nothing of this one.
+  static std::optional<RunResult> earlier(const StudyItem& item, const StudyStart& start) {
+    auto result = read_result(item.config, item.hash);
+    const bool allowed_more = result && result->diverged && result->skip_rules != skip_rules(item.config);
+    if (allowed_more || (result && start.retry_failed && worth_another(*result))) result.reset();
+    return result;
+  }
 
   /// What is still to be run, and cannot be, is told before anything is.
   void check_fits(const StudyStart& start, DeviceKind kind, const FreeMemory& free) const {
     std::vector<const StudyItem*> left;
     for (const StudyItem& item : items_) {
-      const auto result = read_result(item.config, item.hash);
-      if (!result || (start.retry_failed && worth_another(*result))) left.push_back(&item);
+      if (!earlier(item, start)) left.push_back(&item);
     }
     Problems problems;
     check_study_memory(left, kind, free, problems);
@@ -152,8 +158,7 @@ class Office {
   std::vector<StudyJob> jobs(const StudyStart& start) const {
     std::vector<StudyJob> jobs;
     for (const StudyItem& item : items_) {
-      StudyJob job{item.name, item.ranks, item.trunk, cost(item), order_of(item), read_result(item.config, item.hash)};
-      if (start.retry_failed && job.result && worth_another(*job.result)) job.result.reset();
+      StudyJob job{item.name, item.ranks, item.trunk, cost(item), order_of(item), earlier(item, start)};
       jobs.push_back(std::move(job));
     }
     return jobs;
@@ -219,6 +224,7 @@ class Worker {
     RunResult result{.hash = order.at("hash").get<std::string>(),
                      .diverged = said.contains("diverged"),
                      .reason = reason_,
+                     .skip_rules = skip_rules(config),
                      .attempts = told.at("failures").get<std::int64_t>() + 1,
                      .ranks = static_cast<std::int64_t>(told.at("ranks").size()),
                      .version = TRIREME_VERSION};

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "core/base/status_board.h"
@@ -17,6 +18,7 @@
 #include "core/train/init.h"
 #include "core/train/loss_picture.h"
 #include "core/train/rank_agreement.h"
+#include "launch/validation_sets.h"
 
 namespace trireme {
 namespace {
@@ -36,8 +38,6 @@ void check_together(bool ok, fmt::format_string<Args...> format, Args&&... args)
 }
 
 bool due(std::int64_t every, std::int64_t step) { return every > 0 && step % every == 0; }
-
-std::string metrics_path(const RunConfig& config) { return (fs::path(config.run.dir) / "metrics.jsonl").string(); }
 
 }  // namespace
 
@@ -68,6 +68,9 @@ TrainingRun::TrainingRun(World& world, const RunConfig& config, TrainingStart st
       limit_(config_.run.max_seconds, std::getenv("SLURM_JOB_END_TIME")) {
   if (config.data.validation > 0) {
     held_out_ = make_loader(*engine_.device, loader_config(config, Split::validation));
+  }
+  for (const auto& set : validation_sets(config)) {
+    sets_.emplace_back(set.name, make_loader(*engine_.device, set.loader));
   }
 }
 
@@ -126,6 +129,7 @@ ExitCode TrainingRun::train() {
   }
   tell(trainer_.flush());
   if (unvalidated_) return ExitCode::requeue;
+  if (exam_is_left()) sit_exam();
   if (world_.rank() == 0) note(last_line());
   return ExitCode::done;
 }
@@ -307,16 +311,34 @@ bool TrainingRun::asked_to_stop() const {
 void TrainingRun::validate_now() {
   tell(trainer_.flush());
   if (!held_out_) return;
-  // Beyond one pass over what is held out, samples would only be counted again.
-  const auto samples = std::min(config_.eval.samples, held_out_->samples_per_epoch());
-  const auto loss = trainer_.evaluate(*held_out_, samples, [this] { return asked_to_stop(); });
-  unvalidated_ = !loss;
-  stop_ = stop_ || unvalidated_;
+  const auto samples = samples_of(*held_out_);
+  const auto loss = validated(*held_out_);
   if (!loss) return;
+  std::map<std::string, double> of_sets;
+  std::string told;
+  for (const auto& [name, set] : sets_) {
+    const auto own = validated(*set);
+    if (!own) return;
+    of_sets[name] = *own;
+    told += fmt::format(", {} {:.4f}", name, *own);
+  }
   validation_loss_ = loss;
   const auto step = trainer_.state().step;
-  if (world_.rank() == 0) metrics_->write_validation(step, *loss, samples);
-  note(fmt::format("step {}: validation loss {:.4f} over {} samples", step, *loss, samples));
+  if (world_.rank() == 0) metrics_->write_validation(step, *loss, samples, of_sets);
+  note(fmt::format("step {}: validation loss {:.4f} over {} samples{}", step, *loss, samples, told));
+}
+
+/// Beyond one pass over a set, samples would only be counted again.
+std::int64_t TrainingRun::samples_of(const BatchSource& set) const {
+  return std::min(config_.eval.samples, set.samples_per_epoch());
+}
+
+/// Its loss; none where the run is asked to stop, which it then does.
+std::optional<double> TrainingRun::validated(BatchSource& set) {
+  const auto loss = trainer_.evaluate(set, samples_of(set), [this] { return asked_to_stop(); });
+  unvalidated_ = !loss;
+  stop_ = stop_ || unvalidated_;
+  return loss;
 }
 
 /// The validation that a run was stopped in is made up for when it goes on.

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -78,7 +79,12 @@ class TrainingRun {
   std::string why_stopped(std::int64_t step) const;
   bool asked_to_stop() const;
   void validate_now();
+  std::int64_t samples_of(const BatchSource& set) const;
+  std::optional<double> validated(BatchSource& set);
   void validate_if_left_out();
+  /// The run's exam is not in its metrics yet.
+  bool exam_is_left();
+  void sit_exam();
 
   World& world_;
   const RunConfig config_;
@@ -87,6 +93,7 @@ class TrainingRun {
   Engine engine_;
   std::unique_ptr<BatchSource> samples_;
   std::unique_ptr<BatchSource> held_out_;
+  std::vector<std::pair<std::string, std::unique_ptr<BatchSource>>> sets_;  // further ones, by name
   Trainer trainer_;
   Progress progress_;
   Checkpoints checkpoints_;

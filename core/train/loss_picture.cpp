@@ -46,6 +46,7 @@ LossCurve read_loss_curve(const std::string& metrics_path) {
     const auto where = fmt::format("{}:{}", metrics_path, ++number);
     const auto line = parse_json(std::string_view(text).substr(begin, end - begin), where);
     begin = end + 1;
+    if (line.contains("exam")) continue;
     const bool validation = line.contains("validation_loss");
     const auto loss = line.find(validation ? "validation_loss" : "loss");
     if (line.contains("skipped") && loss != line.end() && loss->is_null()) continue;  // not a number

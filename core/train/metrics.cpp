@@ -71,11 +71,24 @@ void MetricsLog::write_line(const std::string& line) {
 
 void MetricsLog::write(const StepMetrics& metrics) { write_line(to_json_line(metrics)); }
 
-void MetricsLog::write_validation(std::int64_t step, double loss, std::int64_t samples) {
+void MetricsLog::write_validation(std::int64_t step, double loss, std::int64_t samples,
+                                  const std::map<std::string, double>& sets) {
   nlohmann::ordered_json line;
   line["step"] = step;
   line["validation_loss"] = loss;
   line["samples"] = samples;
+  if (!sets.empty()) line["sets"] = sets;
+  write_line(line.dump());
+}
+
+void MetricsLog::write_exam(std::int64_t step, const ExamMetrics& exam) {
+  nlohmann::ordered_json line;
+  line["step"] = step;
+  line["exam"] = exam.name;
+  line["shots"] = exam.shots;
+  line["questions"] = exam.questions;
+  line["accuracy"] = exam.accuracy;
+  line["task_loss"] = exam.task_loss;
   write_line(line.dump());
 }
 

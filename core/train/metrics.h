@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <map>
 #include <string>
 
 namespace trireme {
@@ -30,6 +31,14 @@ struct StepMetrics {
   } seconds;
 };
 
+/// An exam that a run has sat.
+struct ExamMetrics {
+  std::string name;
+  std::int64_t shots = 0, questions = 0;
+  double accuracy = 0;   // 0 to 1
+  double task_loss = 0;  // nats that the right answers lack among the choices
+};
+
 /// The one line of JSON, without its newline. Doubles have as many digits as it takes to read the same bits back.
 std::string to_json_line(const StepMetrics& metrics);
 
@@ -42,8 +51,12 @@ class MetricsLog {
   MetricsLog(const std::string& path, std::int64_t step);
 
   void write(const StepMetrics& metrics);
-  /// {"step": ..., "validation_loss": ..., "samples": ...}
-  void write_validation(std::int64_t step, double loss, std::int64_t samples);
+  /// {"step": ..., "validation_loss": ..., "samples": ...}, and "sets", the loss of each by its name, where there are
+  /// any.
+  void write_validation(std::int64_t step, double loss, std::int64_t samples,
+                        const std::map<std::string, double>& sets = {});
+  /// {"step": ..., "exam": ..., "shots": ..., "questions": ..., "accuracy": ..., "task_loss": ...}
+  void write_exam(std::int64_t step, const ExamMetrics& exam);
 
  private:
   void write_line(const std::string& line);

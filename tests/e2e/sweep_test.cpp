@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <csignal>
 #include <map>
 
@@ -108,6 +109,11 @@ TEST_F(Sweep, KilledAndStartedAgainOnFewerRanksEndsWithTheSameTable) {
   const auto done = ranks(2, words);
   EXPECT_EQ(done.code, 0);
   EXPECT_FALSE(has(done.err, "starts on")) << done.err;
+  auto allowed_more = words;
+  allowed_more.insert(allowed_more.end(), {"--set", "base.train.skip.budget=3"});
+  const auto changed = ranks(2, allowed_more);
+  EXPECT_EQ(changed.code, 0) << changed.err;
+  EXPECT_EQ(count(changed.err, "starts on"), 4U) << "those that had diverged with less: " << changed.err;
 }
 
 TEST_F(Sweep, StoppedAndStartedAgainEndsWithTheSameTable) {
@@ -128,6 +134,38 @@ TEST_F(Sweep, StoppedAndStartedAgainEndsWithTheSameTable) {
   const auto again = ranks(2, words);
   ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(table("stopped"), table("whole2"));
+}
+
+TEST_F(Sweep, EveryValidationSetAndTheExamHaveTheirColumns) {
+  std::filesystem::create_directories(path("other"));
+  std::filesystem::copy(path("shards"), path("other/shards"));
+  std::filesystem::copy(path("shards"), path("more"));
+  auto words = study("sets", 2, "budgets: {tokens: [10000]}\n");
+  for (const char* set : {"base.data.shards=[shards, more]", "base.eval.shards=[other/shards/]",
+                          "base.eval.exam=world/exam", "base.eval.shots=2"}) {
+    words.insert(words.end(), {"--set", set});
+  }
+  const auto outcome = ranks(2, words);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto rows = table("sets");
+  ASSERT_EQ(rows.size(), 2U);
+  for (const auto& [name, row] : rows) {
+    for (const char* set : {"shards", "more", "other_shards"}) {
+      EXPECT_GT(std::stod(row.at(fmt::format("validation_loss_{}", set))), 1.0) << name << " " << set;
+    }
+    EXPECT_LE(std::stod(row.at("accuracy")), 1.0);
+    EXPECT_NEAR(std::stod(row.at("task_loss")), std::log(4.0), 0.5) << "four choices, and a model that knows nothing";
+    // As `trireme eval` says of the same checkpoint.
+    const auto run = *std::filesystem::directory_iterator(path("sets/runs"));
+    const auto metrics = read_text(run.path().string() + "/metrics.jsonl");
+    const auto exam = only_json(alone({"eval", run.path().string(), "--data", "world/exam", "--shots", "2", "--json"}));
+    EXPECT_TRUE(has(metrics, fmt::format("\"accuracy\":{}", exam.at("micro").at("accuracy").dump()))) << metrics;
+    EXPECT_EQ(count(metrics, "\"exam\""), 1U);
+  }
+  auto wrong = words;
+  wrong.insert(wrong.end(), {"--set", "base.eval.exam=nowhere", "--set", "base.eval.shards=[missing]", "--set",
+                             "folder=wrong", "--set", "retries=0"});
+  EXPECT_EQ(ranks(2, wrong).code, 2);
 }
 
 TEST_F(Sweep, BranchesEndAsRunsOfTheirOwnWould) {

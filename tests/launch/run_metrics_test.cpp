@@ -4,8 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
 #include <vector>
 
+#include "core/train/loss_picture.h"
+#include "core/train/metrics.h"
 #include "launch/study_curves.h"
 
 namespace trireme {
@@ -44,6 +49,33 @@ TEST(CurveSteps, AreEvenInTheLogarithmAndEndWithTheRun) {
     for (std::size_t i = 1; i < all.size(); ++i) EXPECT_GT(all[i], all[i - 1]);
   }
   EXPECT_EQ(curve_steps(5000).size(), static_cast<std::size_t>(kCurvePoints));
+}
+
+TEST(RunMetrics, TellOfSetsAndExams) {
+  auto pattern = (std::filesystem::temp_directory_path() / "trireme-metrics-XXXXXX").string();
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const auto path = (folder / "metrics.jsonl").string();
+  {
+    MetricsLog log(path, 0);
+    StepMetrics step;
+    step.step = 1;
+    step.loss = 3.0;
+    log.write(step);
+    log.write_validation(1, 2.5, 16, {{"wiki", 2.0}, {"crawl", 3.0}});
+    log.write_exam(1, {"mmlu", 5, 40, 0.375, 1.25});
+  }
+  const auto metrics = read_metrics(path);
+  EXPECT_EQ(metrics.steps, 1);
+  EXPECT_EQ(metrics.losses, std::vector{3.0});
+  EXPECT_EQ(metrics.validation_loss, 2.5);
+  EXPECT_EQ(metrics.validation_sets, (std::map<std::string, double>{{"crawl", 3.0}, {"wiki", 2.0}}));
+  ASSERT_TRUE(metrics.exam);
+  EXPECT_EQ(metrics.exam->questions, 40);
+  EXPECT_EQ(metrics.exam->shots, 5);
+  EXPECT_EQ(metrics.exam->accuracy, 0.375);
+  EXPECT_EQ(metrics.exam->task_loss, 1.25);
+  EXPECT_EQ(read_loss_curve(path).training.size(), 1U);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(RunMetrics, OfNoFileAreNone) {
