@@ -41,7 +41,9 @@ TEST_F(StudyPlan, TheQuickstartsStudyIsToldAndNothingIsWritten) {
   EXPECT_GT(plan["utilisation"].get<double>(), 0.5);
   // A world of a few hundred documents is passed over again and again: that is told.
   EXPECT_TRUE(has(plan["warnings"].dump(), "the data is repeated")) << plan["warnings"];
-  EXPECT_FALSE(has(plan["warnings"].dump(), "bracketed")) << plan["warnings"];
+  // One of two published laws has the best size of the smallest budget just below the smallest model.
+  EXPECT_EQ(count(plan["warnings"].dump(), "bracketed"), 1U) << plan["warnings"];
+  EXPECT_TRUE(has(plan["warnings"].dump(), "IsoFLOP profile of 1.5e+12: its minimum is not bracketed"));
   EXPECT_TRUE(has(plan["notes"].dump(), "were measured on this host")) << plan["notes"];
   const auto text = alone(words);
   EXPECT_EQ(text.code, 0) << text.err;
