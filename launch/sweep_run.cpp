@@ -12,8 +12,10 @@
 #include "core/io/atomic_file.h"
 #include "core/train/rank_agreement.h"
 #include "launch/command.h"
+#include "launch/results_h5.h"
 #include "launch/run.h"
 #include "launch/study_law.h"
+#include "launch/study_page.h"
 
 namespace trireme {
 namespace {
@@ -36,17 +38,30 @@ Machine machine_of(const World& world, const Device& device) {
   return machine;
 }
 
-/// The laws of the study's tables: to STUDY/fit.txt and fit.json, and to people. Runs that determine no law are no
-/// failure of theirs: why there is none is told.
-void tell_laws(const Study& study, bool quiet) {
+/// What the study was started with: its file, and what was set over it.
+std::string configuration_of(const SweepRunOptions& options) {
+  constexpr std::uint64_t kLongest = std::uint64_t{16} << 20U;
+  auto text = read_file(options.config, kLongest);
+  for (const auto& set : options.sets) text += "# --set " + set + "\n";
+  return text;
+}
+
+/// What the study found: its laws to STUDY/fit.txt and fit.json, and to people; all of it to STUDY/report.html. Runs
+/// that determine no law are no failure of theirs: why there is none is told.
+void tell_findings(const Study& study, const StudySurroundings& surroundings, bool quiet) {
   const fs::path folder = study.settings.folder;
-  const auto problem = problem_of([&] {
-    const auto law = fit_results(study);
-    write_file_atomic((folder / "fit.txt").string(), to_text(law));
-    write_file_atomic((folder / "fit.json").string(), to_json(law).dump(1) + "\n");
-    if (!quiet) fmt::print("{}", to_text(law));
+  Outcome<StudyLaw> law;
+  law.refused = problem_of([&] {
+    law.fit = fit_results(study);
+    write_file_atomic((folder / "fit.txt").string(), to_text(*law.fit));
+    write_file_atomic((folder / "fit.json").string(), to_json(*law.fit).dump(1) + "\n");
+    if (!quiet) fmt::print("{}", to_text(*law.fit));
   });
-  if (!problem.empty()) fmt::print(stderr, "no law is fitted to {}/results.csv: {}\n", folder.string(), problem);
+  if (!law.refused.empty()) {
+    fmt::print(stderr, "no law is fitted to {}/results.csv: {}\n", folder.string(), law.refused);
+  }
+  write_report(study_page(study, law, surroundings), folder.string());
+  if (!quiet) fmt::print("\nreport: {}\n", (folder / "report.html").string());
 }
 
 void print_json(const Study& study, const StudyOutcome& outcome) {
@@ -56,7 +71,8 @@ void print_json(const Study& study, const StudyOutcome& outcome) {
                                  {"done", outcome.done},
                                  {"failed", outcome.failed},
                                  {"finished", outcome.code != ExitCode::requeue},
-                                 {"table", study.settings.folder + "/results.csv"}};
+                                 {"table", study.settings.folder + "/results.csv"},
+                                 {"report", study.settings.folder + "/report.html"}};
   fmt::print("{}\n", result.dump());
 }
 
@@ -84,7 +100,11 @@ int sweep_run(const SweepRunOptions& options) {
       for (const auto& note : study.notes) fmt::print(stderr, "{}\n", note);
     });
     const auto outcome = run_study(world, study, device, options.start);
-    if (world.rank() == 0 && outcome.code != ExitCode::requeue) tell_laws(study, options.json);
+    if (world.rank() == 0) {
+      const StudySurroundings surroundings{configuration_of(options), machine_facts(world, *device)};
+      write_results_h5(study, surroundings.configuration);
+      if (outcome.code != ExitCode::requeue) tell_findings(study, surroundings, options.json);
+    }
     if (world.rank() == 0 && options.json) print_json(study, outcome);
     return static_cast<int>(outcome.code);
   });

@@ -92,16 +92,22 @@ Handle file_access(bool alignment) {
   return access;
 }
 
-}  // namespace hdf5
+Handle timeless(hid_t property_class, const std::string& what) {
+  Handle creation(H5Pcreate(property_class), H5Pclose, what);
+  check_call(H5Pset_obj_track_times(creation.id(), false) >= 0, what);
+  return creation;
+}
 
-namespace {
-
-using hdf5::check_call;
-using hdf5::Handle;
-
-constexpr std::size_t kLongestText = 60000;  // an attribute lives in an object header of at most 64 KiB
+Handle text_type(std::size_t bytes, const std::string& what) {
+  Handle type(H5Tcopy(H5T_C_S1), H5Tclose, what);
+  check_call(H5Tset_size(type.id(), std::max<std::size_t>(bytes, 1)) >= 0 &&
+                 H5Tset_strpad(type.id(), H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type.id(), H5T_CSET_UTF8) >= 0,
+             what);
+  return type;
+}
 
 void write_attribute(const Handle& object, const std::string& name, const Hdf5Value& value, const std::string& what) {
+  constexpr std::size_t kLongestText = 60000;  // an attribute lives in an object header of at most 64 KiB
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose, what);
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
     const Handle attribute(H5Acreate2(object.id(), name.c_str(), H5T_STD_I64LE, space.id(), H5P_DEFAULT, H5P_DEFAULT),
@@ -112,14 +118,20 @@ void write_attribute(const Handle& object, const std::string& name, const Hdf5Va
   const auto& text = std::get<std::string>(value);
   check(text.size() <= kLongestText, "{}: the attribute {} has {} bytes, at most {} fit", what, name, text.size(),
         kLongestText);
-  const Handle type(H5Tcopy(H5T_C_S1), H5Tclose, what);
-  check_call(H5Tset_size(type.id(), std::max<std::size_t>(text.size(), 1)) >= 0 &&
-                 H5Tset_strpad(type.id(), H5T_STR_NULLPAD) >= 0 && H5Tset_cset(type.id(), H5T_CSET_UTF8) >= 0,
-             what);
+  const Handle type = text_type(text.size(), what);
   const Handle attribute(H5Acreate2(object.id(), name.c_str(), type.id(), space.id(), H5P_DEFAULT, H5P_DEFAULT),
                          H5Aclose, what);
   check_call(H5Awrite(attribute.id(), type.id(), text.empty() ? "" : text.data()) >= 0, what);
 }
+
+}  // namespace hdf5
+
+namespace {
+
+using hdf5::check_call;
+using hdf5::Handle;
+using hdf5::timeless;
+using hdf5::write_attribute;
 
 void check_path(const Hdf5Dataset& dataset, const std::string& file) {
   const std::string& path = dataset.path;
@@ -129,13 +141,6 @@ void check_path(const Hdf5Dataset& dataset, const std::string& file) {
         "{}: '{}' is no dataset path: '/name' or '/group/name' expected", file, path);
   check(!dataset.shape.empty() && dataset.shape.size() <= 4, "{}{}: {} dims, 1 to 4 expected", file, path,
         dataset.shape.size());
-}
-
-/// Properties of an object that carries no times: the same content is always the same bytes.
-Handle timeless(hid_t property_class, const std::string& what) {
-  Handle creation(H5Pcreate(property_class), H5Pclose, what);
-  check_call(H5Pset_obj_track_times(creation.id(), false) >= 0, what);
-  return creation;
 }
 
 /// Makes the group that the path names, if any, unless it is there.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/types.h"
+#include "core/io/hdf5.h"
 
 namespace trireme::hdf5 {
 
@@ -25,6 +26,17 @@ void check_call(bool ok, const std::string& what);
 hid_t file_type(Dtype dtype);
 /// Bytes of an array; throws Error naming `what` when they do not fit 63 bits.
 std::uint64_t checked_bytes(const std::vector<std::uint64_t>& shape, Dtype dtype, const std::string& what);
+
+class Handle;
+/// Refuses what is no HDF5 file, was not closed by its writer, or is not as long as it says.
+void check_superblock(const std::string& path);
+/// Properties of an object that carries no times: the same content is always the same bytes.
+Handle timeless(hid_t property_class, const std::string& what);
+/// UTF-8 text of fixed length, at least one byte, padded with zeros.
+Handle text_type(std::size_t bytes, const std::string& what);
+void write_attribute(const Handle& object, const std::string& name, const Hdf5Value& value, const std::string& what);
+/// All attributes of a dataset or group; throws Error for what write_attribute does not write or is over the limits.
+Hdf5Attributes read_attributes(const Handle& object, const Hdf5Limits& limits, const std::string& what);
 
 /// Owns one identifier of the library. Moves, never copies.
 class Handle {

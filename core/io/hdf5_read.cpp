@@ -27,6 +27,38 @@ constexpr auto kObjectInfo = [](hid_t id, H5O_info_t* info) {
 using ObjectInfo = H5O_info_t;
 #endif
 
+ObjectInfo object_info(const Handle& object, const std::string& what) {
+  ObjectInfo info{};
+  check_call(kObjectInfo(object.id(), &info) >= 0, what);
+  // One link each: no object under two names, and so no cycles.
+  check(info.rc == 1, "{}: {} hard links to one object, 1 expected", what, info.rc);
+  return info;
+}
+
+Hdf5Value read_value(const Handle& attribute, const Hdf5Limits& limits, const std::string& what) {
+  const Handle space(H5Aget_space(attribute.id()), H5Sclose, what);
+  const Handle type(H5Aget_type(attribute.id()), H5Tclose, what);
+  check(H5Sget_simple_extent_type(space.id()) == H5S_SCALAR, "{}: not a single value", what);
+  check(H5Tcommitted(type.id()) == 0, "{}: a committed HDF5 type", what);
+  if (H5Tequal(type.id(), H5T_STD_I64LE) > 0) {
+    std::int64_t value = 0;
+    check_call(H5Aread(attribute.id(), H5T_NATIVE_INT64, &value) >= 0, what);
+    return value;
+  }
+  check(H5Tget_class(type.id()) == H5T_STRING && H5Tis_variable_str(type.id()) == 0,
+        "{}: neither a 64-bit whole number nor text of fixed length", what);
+  const std::size_t size = H5Tget_size(type.id());
+  check(size <= limits.text_bytes, "{}: {} bytes of text, at most {} are read", what, size, limits.text_bytes);
+  std::string text(size, '\0');
+  check_call(H5Aread(attribute.id(), type.id(), text.data()) >= 0, what);
+  while (!text.empty() && text.back() == '\0') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+namespace hdf5 {
+
 /// The superblock, versions 2 and 3, as the HDF5 file format specification lays it out; the library checks its
 /// checksum.
 void check_superblock(const std::string& path) {
@@ -49,6 +81,28 @@ void check_superblock(const std::string& path) {
         end);
 }
 
+Hdf5Attributes read_attributes(const Handle& object, const Hdf5Limits& limits, const std::string& what) {
+  const ObjectInfo info = object_info(object, what);
+  check(info.num_attrs <= limits.attributes, "{}: {} attributes, at most {} are read", what, info.num_attrs,
+        limits.attributes);
+  Hdf5Attributes attributes;
+  for (hsize_t i = 0; i < info.num_attrs; ++i) {
+    const Handle attribute(H5Aopen_by_idx(object.id(), ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT),
+                           H5Aclose, what);
+    std::array<char, 256> name{};
+    const ssize_t length = H5Aget_name(attribute.id(), name.size(), name.data());
+    check(length > 0 && static_cast<std::size_t>(length) < name.size(), "{}: an attribute name of {} bytes", what,
+          length);
+    const std::string key(name.data(), static_cast<std::size_t>(length));
+    attributes[key] = read_value(attribute, limits, what + "@" + key);
+  }
+  return attributes;
+}
+
+}  // namespace hdf5
+
+namespace {
+
 class Describer {
  public:
   Describer(const std::string& path, const Hdf5Limits& limits)
@@ -59,7 +113,7 @@ class Describer {
 
   Hdf5Layout describe() {
     const Handle root(H5Gopen2(file_.id(), "/", H5P_DEFAULT), H5Gclose, path_);
-    layout_.attributes = read_attributes(root, object_info(root, path_), path_);
+    layout_.attributes = hdf5::read_attributes(root, limits_, path_);
     describe_group(root, "");
     std::sort(layout_.datasets.begin(), layout_.datasets.end(),
               [](const Hdf5Dataset& a, const Hdf5Dataset& b) { return a.path < b.path; });
@@ -67,14 +121,6 @@ class Describer {
   }
 
  private:
-  ObjectInfo object_info(const Handle& object, const std::string& what) const {
-    ObjectInfo info{};
-    check_call(kObjectInfo(object.id(), &info) >= 0, what);
-    // One link each: no object under two names, and so no cycles.
-    check(info.rc == 1, "{}: {} hard links to one object, 1 expected", what, info.rc);
-    return info;
-  }
-
   void describe_group(const Handle& group, const std::string& prefix) {
     H5G_info_t info{};
     check_call(H5Gget_info(group.id(), &info) >= 0, path_ + prefix);
@@ -104,7 +150,7 @@ class Describer {
     const Handle object(H5Oopen(group.id(), name.c_str(), H5P_DEFAULT), H5Oclose, what);
     const ObjectInfo info = object_info(object, what);
     if (info.type == H5O_TYPE_DATASET) {
-      describe_dataset(object, info, full);
+      describe_dataset(object, full);
     } else {
       check(info.type == H5O_TYPE_GROUP, "{}: neither an HDF5 group nor a dataset", what);
       check(full.find('/', 1) == std::string::npos, "{}: HDF5 groups nested more than one deep", what);
@@ -113,11 +159,11 @@ class Describer {
     }
   }
 
-  void describe_dataset(const Handle& id, const ObjectInfo& info, const std::string& full) {
+  void describe_dataset(const Handle& id, const std::string& full) {
     const std::string what = path_ + full;
     Hdf5Dataset dataset;
     dataset.path = full;
-    dataset.attributes = read_attributes(id, info, what);
+    dataset.attributes = hdf5::read_attributes(id, limits_, what);
     check_plain_storage(id, what);
     dataset.shape = read_shape(id, what);
     dataset.dtype = read_dtype(id, dataset.attributes, what);
@@ -162,43 +208,6 @@ class Describer {
     fail("{}: an element type other than little-endian f32, i32, u8, u16, u32, u64", what);
   }
 
-  Hdf5Attributes read_attributes(const Handle& object, const ObjectInfo& info, const std::string& what) const {
-    check(info.num_attrs <= limits_.attributes, "{}: {} attributes, at most {} are read", what, info.num_attrs,
-          limits_.attributes);
-    Hdf5Attributes attributes;
-    for (hsize_t i = 0; i < info.num_attrs; ++i) {
-      const Handle attribute(H5Aopen_by_idx(object.id(), ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT),
-                             H5Aclose, what);
-      std::array<char, 256> name{};
-      const ssize_t length = H5Aget_name(attribute.id(), name.size(), name.data());
-      check(length > 0 && static_cast<std::size_t>(length) < name.size(), "{}: an attribute name of {} bytes", what,
-            length);
-      const std::string key(name.data(), static_cast<std::size_t>(length));
-      attributes[key] = read_value(attribute, what + "@" + key);
-    }
-    return attributes;
-  }
-
-  Hdf5Value read_value(const Handle& attribute, const std::string& what) const {
-    const Handle space(H5Aget_space(attribute.id()), H5Sclose, what);
-    const Handle type(H5Aget_type(attribute.id()), H5Tclose, what);
-    check(H5Sget_simple_extent_type(space.id()) == H5S_SCALAR, "{}: not a single value", what);
-    check(H5Tcommitted(type.id()) == 0, "{}: a committed HDF5 type", what);
-    if (H5Tequal(type.id(), H5T_STD_I64LE) > 0) {
-      std::int64_t value = 0;
-      check_call(H5Aread(attribute.id(), H5T_NATIVE_INT64, &value) >= 0, what);
-      return value;
-    }
-    check(H5Tget_class(type.id()) == H5T_STRING && H5Tis_variable_str(type.id()) == 0,
-          "{}: neither a 64-bit whole number nor text of fixed length", what);
-    const std::size_t size = H5Tget_size(type.id());
-    check(size <= limits_.text_bytes, "{}: {} bytes of text, at most {} are read", what, size, limits_.text_bytes);
-    std::string text(size, '\0');
-    check_call(H5Aread(attribute.id(), type.id(), text.data()) >= 0, what);
-    while (!text.empty() && text.back() == '\0') text.pop_back();
-    return text;
-  }
-
   const std::string& path_;
   const Hdf5Limits& limits_;
   Handle access_;
@@ -227,7 +236,7 @@ void check_ranges(const Hdf5Layout& layout, const std::string& path) {
 }  // namespace
 
 Hdf5Layout read_hdf5(const std::string& path, const Hdf5Limits& limits) {
-  check_superblock(path);
+  hdf5::check_superblock(path);
   Hdf5Layout layout;
   {
     const auto lock = hdf5::lock_library();

@@ -54,6 +54,22 @@ FitPicture against_tokens(std::span<const ScalingPoint> curves) {
   return picture;
 }
 
+/// The envelope in pieces: where the smallest or the largest size is best it has a gap, which no line may cross.
+std::vector<ChartSeries> front_of(const EnvelopeFit& envelope) {
+  const auto& points = envelope.envelope;
+  double step = INFINITY;  // amounts of compute are evenly spaced in the logarithm
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    step = std::min(step, std::log(points[i].flops / points[i - 1].flops));
+  }
+  std::vector<ChartSeries> pieces;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (i == 0 || std::log(points[i].flops / points[i - 1].flops) > 1.5 * step) pieces.push_back({.colour = 1});
+    pieces.back().points.push_back({points[i].flops, points[i].loss});
+  }
+  if (!pieces.empty()) pieces.front().name = "envelope";
+  return pieces;
+}
+
 FitPicture against_compute(std::span<const ScalingPoint> curves, const EnvelopeFit* envelope) {
   FitPicture picture;
   picture.name = "envelope";
@@ -68,12 +84,8 @@ FitPicture against_compute(std::span<const ScalingPoint> curves, const EnvelopeF
   for (auto& line : picture.chart.series) line.mark = ChartSeries::Mark::thin;
   PictureTable table("flops,parameters,tokens,loss");
   if (envelope != nullptr) {
-    ChartSeries front{.name = "envelope", .colour = 1};
-    for (const auto& p : envelope->envelope) {
-      front.points.push_back({p.flops, p.loss});
-      table.row({p.flops, p.parameters, p.tokens, p.loss});
-    }
-    picture.chart.series.push_back(std::move(front));
+    for (const auto& p : envelope->envelope) table.row({p.flops, p.parameters, p.tokens, p.loss});
+    for (auto& piece : front_of(*envelope)) picture.chart.series.push_back(std::move(piece));
   }
   picture.csv = table.text();
   return picture;

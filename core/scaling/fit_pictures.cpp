@@ -229,7 +229,7 @@ FitPicture isoflop(const StudyFit& study) {
   for (std::size_t at = 0; at < profiles.size(); ++at) {
     const auto& profile = profiles[at];
     const double order = profiles.size() > 1 ? static_cast<double>(at) / static_cast<double>(profiles.size() - 1) : 0.5;
-    ChartSeries dots{.mark = Mark::dots, .name = fmt::format("{:.3g} FLOPs", profile.flops), .order = order};
+    ChartSeries dots{.mark = Mark::dots, .name = number_text(profile.flops, 3) + " FLOPs", .order = order};
     const bool has_minimum = profile.problem.empty();
     Span own;
     for (const auto i : profile.points) {

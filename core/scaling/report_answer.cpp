@@ -151,7 +151,8 @@ std::string refused_answer(const StudyReport& report) {
 void warn_of_profiles(const IsoflopFit& fit, const Interval& a, double level, std::vector<std::string>& warnings) {
   for (const auto& p : fit.profiles) {
     if (p.problem.empty()) continue;
-    warnings.push_back(fmt::format("The profile of {:.3g} FLOPs is left out of approach 2: {}.", p.flops, p.problem));
+    warnings.push_back(
+        fmt::format("The profile of {} FLOPs is left out of approach 2: {}.", number_text(p.flops, 3), p.problem));
   }
   std::vector<double> exponents;
   for (const auto& r : fit.resamples) exponents.push_back(r.parameters.exponent);
@@ -169,7 +170,7 @@ void warn_of_law(const StudyFit& study, std::vector<std::string>& warnings) {
   const auto a = exponent_a(study);
   if (a.interval.high - a.interval.low > kPoorlyKnown) {
     warnings.push_back(
-        fmt::format("The exponent a is known to {:.3f} to {:.3f} only: a wider range of budgets, or more "
+        fmt::format("The exponent a is only known to lie between {:.3f} and {:.3f}: a wider range of budgets, or more "
                     "runs at its ends, would narrow it.",
                     a.interval.low, a.interval.high));
   }

@@ -148,10 +148,10 @@ std::string accuracy(const StudyFit& study) {
          c.html();
 }
 
-const char* words_of(ReportRun::Use use) {
+const char* words_of(ReportRun::Use use, bool law) {
   switch (use) {
     case ReportRun::Use::fitted:
-      return "fitted";
+      return law ? "fitted" : "done";
     case ReportRun::Use::held_out:
       return "held out";
     case ReportRun::Use::left_out:
@@ -225,9 +225,9 @@ std::string runs_part(const StudyReport& report) {
       const auto part = p.loss / report.law.fit->parametric.law.loss(p.parameters, p.tokens) - 1;
       if (std::isfinite(part)) over = fmt::format("{:+.2f}%", 100 * part);
     }
-    table.rows.push_back({p.run.empty() && p.line > 0 ? fmt::format("line {}", p.line) : p.run, words_of(run.use),
-                          in_words(p.parameters), in_words(p.tokens), in_words(p.tokens / p.parameters, 3),
-                          std::isfinite(p.flops) ? number_text(p.flops, 4) : "",
+    table.rows.push_back({p.run.empty() && p.line > 0 ? fmt::format("line {}", p.line) : p.run,
+                          words_of(run.use, report.law.fit.has_value()), in_words(p.parameters), in_words(p.tokens),
+                          in_words(p.tokens / p.parameters, 3), std::isfinite(p.flops) ? number_text(p.flops, 4) : "",
                           std::isfinite(p.loss) ? fmt::format("{:.4f}", p.loss) : "", over});
     for (std::size_t i = 0; i < report.more_columns.size(); ++i) {
       table.rows.back().push_back(i < run.more.size() ? run.more[i] : "");
@@ -250,8 +250,9 @@ std::string conventions_part(const StudyReport& report) {
   std::string text = fmt::format(
       "<ul>\n<li>N, parameters: {}.</li>\n<li>C, training FLOPs of a run: {}. Budgets of "
       "predictions are 6 N D.</li>\n<li>D, tokens: those trained on, repetitions counted."
-      "</li>\n<li>Loss: nats a token.</li>\n",
-      html_escaped(report.parameters), html_escaped(report.flops));
+      "</li>\n<li>Loss: nats a token{}.</li>\n",
+      html_escaped(report.parameters), html_escaped(report.flops),
+      report.loss.empty() ? "" : ", column " + html_escaped(report.loss));
   if (report.law.fit) {
     const auto& b = report.law.fit->options.bootstrap;
     text += fmt::format(

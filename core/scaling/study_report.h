@@ -26,7 +26,7 @@ struct StudyReport {
   std::vector<ScalingPoint> curves = {};
   std::vector<ReportRun> runs = {};
   std::vector<std::string> more_columns = {};                     // of the table of runs: words or numbers
-  std::string parameters = {}, flops = {};                        // how N and C are counted
+  std::string parameters = {}, flops = {}, loss = {};             // how N and C are counted, and which loss it is
   std::vector<std::string> warnings = {};                         // besides those that follow from the law
   std::vector<std::pair<std::string, std::string>> machine = {};  // name, value: what it ran on, versions
   std::string configuration = {};                                 // YAML or a command; empty: none
