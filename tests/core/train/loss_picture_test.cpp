@@ -43,10 +43,11 @@ TEST(LossPicture, PutsPointsWhereTheyBelong) {
   curve.validation = {{100, 2.0}, {0, 8.0}};
   const auto svg = loss_picture(curve, "a < b & c");
   EXPECT_NE(svg.find("a &lt; b &amp; c"), std::string::npos);
-  // The scale is logarithmic from y = 352 up to 48, with 4 % of the range at each end: 304 * 0.04 / 1.08 = 11.26.
-  EXPECT_NE(svg.find("cx=\"696.0\" cy=\"340.7\""), std::string::npos) << svg;
-  EXPECT_NE(svg.find("cx=\"72.0\" cy=\"59.3\""), std::string::npos) << svg;
-  EXPECT_NE(svg.find("384.0,200.0"), std::string::npos) << svg;  // 4 is the geometric middle
+  // The scale is logarithmic from y = 352 up to 56, with 4 % of the range at each end: 296 * 0.04 / 1.08 = 10.96; steps
+  // go from x = 64 to 696, with 3 % of theirs: 632 * 0.03 / 1.06 = 17.89.
+  EXPECT_NE(svg.find("cx=\"678.1\" cy=\"341.0\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("cx=\"81.9\" cy=\"67.0\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("380.0,204.0"), std::string::npos) << svg;  // 4 is the geometric middle
 }
 
 TEST(LossPicture, DrawsEvenNothing) {
