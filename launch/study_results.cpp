@@ -8,6 +8,7 @@
 #include <functional>
 #include <set>
 
+#include "core/base/error.h"
 #include "core/base/field_list.h"
 #include "core/io/atomic_file.h"
 #include "core/scaling/csv.h"
@@ -209,6 +210,31 @@ void write_results_csv(const Study& study, const std::vector<ResultRow>& rows) {
   auto table = csv_line(result_columns(study));
   for (const ResultRow& row : rows) table += csv_line(row);
   write_file_atomic((fs::path(study.settings.folder) / "results.csv").string(), table);
+}
+
+std::string keep_other_results(const std::string& folder, const std::vector<StudyItem>& items) {
+  const auto table = fs::path(folder) / "results.csv";
+  if (!fs::exists(table)) return {};
+  std::set<std::string> hashes;
+  for (const StudyItem& item : items) hashes.insert(item.hash);
+  const auto is_other = [&] {
+    try {
+      const auto [columns, rows, lines] = read_table(table.string());
+      const auto hash = std::find(columns.begin(), columns.end(), "hash") - columns.begin();
+      return std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+        return static_cast<std::size_t>(hash) >= row.size() || hashes.count(row[static_cast<std::size_t>(hash)]) == 0;
+      });
+    } catch (const Error&) {
+      return true;  // whatever it is, it is not this study's
+    }
+  };
+  if (!is_other()) return {};
+  for (int number = 1;; ++number) {
+    const auto kept = fs::path(folder) / fmt::format("results.{}.csv", number);
+    if (fs::exists(kept)) continue;
+    fs::rename(table, kept);
+    return kept.filename().string();
+  }
 }
 
 }  // namespace trireme

@@ -40,5 +40,9 @@ std::vector<ResultRow> result_rows(const Study& study, const std::vector<StudyIt
 
 /// results.csv in the study's folder, replaced in one step.
 void write_results_csv(const Study& study, const std::vector<ResultRow>& rows);
+/// A results.csv in `folder` that has runs which are none of `items` (the study's settings have changed since, or the
+/// program's) keeps its rows under another name, which is returned: results.1.csv, or the first number that is free.
+/// Empty where there is no such table.
+std::string keep_other_results(const std::string& folder, const std::vector<StudyItem>& items);
 
 }  // namespace trireme

@@ -100,6 +100,12 @@ class Office {
                                                               .changed = [this] { write_or_tell(); }},
                                           *progress_);
     progress_->say(fmt::format("study {}: {}", study_.settings.name, progress_->totals()));
+    if (const auto kept = keep_other_results(folder, items_); !kept.empty()) {
+      progress_->say(
+          fmt::format("{}/results.csv had runs that are not this study's, by other settings or another "
+                      "version: it is kept as {}",
+                      folder, kept));
+    }
   }
 
   StudyClerk& clerk() { return *clerk_; }
