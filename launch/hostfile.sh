@@ -66,12 +66,24 @@ done
 [ $# -gt 0 ] || refuse "no command for trireme, such as: train my_model.yaml"
 [ -r "$hosts" ] || refuse "the hostfile $hosts cannot be read"
 [ -x "$trireme" ] || refuse "there is no program $trireme (--trireme PATH)"
+case $trireme in /*) ;; *) trireme=$PWD/$trireme ;; esac
 [ "$attempts" -ge 1 ] || refuse "--attempts 0: expected at least 1"
 
 binding=(--map-by "slot:PE=$cores" --bind-to core)
 [ "$cores" -ne 0 ] || binding=(--map-by slot --bind-to none)
 command=(mpirun --hostfile "$hosts" "${binding[@]}" --mca odls_base_sigkill_timeout "$kill_seconds"
-  "${keepalive[@]}" "${mca[@]}" "$trireme" "$@")
+  "${keepalive[@]}" ${mca[@]+"${mca[@]}"} "$trireme" "$@")
+# What a run begins with (--resume never, or a step) holds for the first start; from then on it goes on where it was.
+again=()
+before=
+for word in "${command[@]}"; do
+  case $before$word in
+    *--resume=never | *--resume=[0-9]*) ;;
+    --resumenever | --resume[0-9]*) unset 'again[-1]' ;;
+    *) again+=("$word") ;;
+  esac
+  before=$word
+done
 # How many ranks a line without slots takes only mpirun finds out.
 ranks=$(awk '
   { sub(/\r$/, ""); sub(/#.*/, ""); gsub(/[ \t]*=[ \t]*/, "=") }
@@ -93,7 +105,12 @@ case " $* " in
   *" --check"*) ;;
   " train "*)
     if [ "$ranks" != unknown ]; then
-      "$trireme" "$@" --check "$ranks" >&2 || { code=$?; echo "hostfile: error: the settings do not hold for $ranks ranks" >&2; exit $code; }
+      "$trireme" "$@" --check "$ranks" >&2 || {
+        code=$?
+        if [ $code -eq 2 ]; then echo "hostfile: error: the settings do not hold for $ranks ranks" >&2
+        else echo "hostfile: error: \`$trireme $* --check $ranks\` ended with exit code $code" >&2; fi
+        exit $code
+      }
     else
       say "the settings are not checked beforehand: not every line of $hosts says slots=N"
     fi ;;
@@ -106,13 +123,14 @@ fi
 
 # mpirun is given USR1 for every request, for it passes that on at once; one that comes again means it.
 asked=0
+heard=no
 job=
 ask() {
   asked=$((asked + 1))
   local signal=USR1
-  case $asked$1 in 1* | *USR1 | *HUP) ;; *) signal=TERM ;; esac
+  case $asked-$1 in 1-* | *USR1 | *HUP) ;; *) signal=TERM ;; esac
   say "asked to stop ($1)"
-  [ -z "$job" ] || kill "-$signal" "$job" 2>/dev/null
+  [ -z "$job" ] || { heard=yes; kill "-$signal" "$job" 2>/dev/null; }
 }
 trap 'ask USR1' USR1
 trap 'ask TERM' TERM
@@ -122,10 +140,14 @@ trap 'ask HUP' HUP
 code=75
 for ((attempt = 1; attempt <= attempts && asked == 0; ++attempt)); do
   say "start $attempt of at most $attempts: ${command[*]}"
+  [ $asked -eq 0 ] || break
   set -m  # a process group of its own: Ctrl-C reaches this script alone
   "${command[@]}" </dev/null &
   job=$!
   set +m
+  # Whoever asked before there was a job to tell is heard now, once that is mpirun and no longer a copy of this script.
+  [ $asked -eq 0 ] || [ $heard = yes ] || { sleep 1; kill -USR1 "$job" 2>/dev/null; }
+  command=("${again[@]}")
   # A signal ends `wait` before the job has ended: then its result is none of mpirun's.
   while
     before=$asked

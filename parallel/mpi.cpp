@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "parallel/connecting.h"
 #include "parallel/live_communicators.h"
 #include "parallel/nccl_group.h"
 #include "parallel/parallel.h"
@@ -82,6 +83,8 @@ class MpiWorld final : public World {
     int length = 0;
     check(MpiCode{MPI_Get_processor_name(host.data(), &length)}, "MPI_Get_processor_name");
     host_ = host.data();
+    const Connecting noted("new", comm_ == MPI_COMM_WORLD ? "world" : "part", size_,
+                           lowest_world_rank(MPI_Comm_c2f(comm_)));
     MPI_Comm local = MPI_COMM_NULL;
     check(MpiCode{MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &local)},
           "MPI_Comm_split_type");
@@ -119,6 +122,7 @@ class MpiWorld final : public World {
 
   std::unique_ptr<Group> split(const std::string& name, std::int64_t colour, std::int64_t key, Device& device,
                                const NcclOptions& nccl) override {
+    const Connecting noted("new", name, size_, homes_.front().world_rank);
     MPI_Comm axis = MPI_COMM_NULL;
     check(MpiCode{MPI_Comm_split(comm_, static_cast<int>(colour), static_cast<int>(key), &axis)}, "MPI_Comm_split");
     int size = 0;
@@ -138,6 +142,8 @@ class MpiWorld final : public World {
 
   std::unique_ptr<World> part(std::span<const int> ranks) override {
     check_part(ranks, rank_, size_);
+    const auto first = static_cast<std::size_t>(ranks.front());
+    const Connecting noted("new", "part", static_cast<int>(ranks.size()), homes_[first].world_rank);
     MPI_Group all = MPI_GROUP_NULL;
     MPI_Group some = MPI_GROUP_NULL;
     check(MpiCode{MPI_Comm_group(comm_, &all)}, "MPI_Comm_group");

@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/status_board.h"
+#include "parallel/connecting.h"
 #include "parallel/desk.h"
 #include "parallel/mpi.h"
 
@@ -66,9 +67,10 @@ void send(MPI_Comm comm, int to, int tag, const std::string& words) {
 class MpiDesk final : public Desk {
  public:
   MpiDesk(MPI_Comm parent, Clerk* clerk) : clerk_(clerk) {
+    check(MpiCode{MPI_Comm_rank(parent, &rank_)}, "MPI_Comm_rank");
+    check(MpiCode{MPI_Comm_size(parent, &size_)}, "MPI_Comm_size");
+    const Connecting noted("new", "desk", size_, 0);
     check(MpiCode{MPI_Comm_dup(parent, &comm_)}, "MPI_Comm_dup");
-    check(MpiCode{MPI_Comm_rank(comm_, &rank_)}, "MPI_Comm_rank");
-    check(MpiCode{MPI_Comm_size(comm_, &size_)}, "MPI_Comm_size");
     if (rank_ == 0) service_ = std::thread([this] { serve(); });
   }
 
@@ -76,6 +78,7 @@ class MpiDesk final : public Desk {
     const bool in_order = std::uncaught_exceptions() == 0;
     if (in_order) {
       closing();
+      const Connecting noted("end of", "desk", size_, 0);
       MPI_Barrier(comm_);  // nobody asks any more
     }
     stop_ = true;

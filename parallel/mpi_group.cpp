@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "parallel/connecting.h"
 #include "parallel/mpi.h"
 #include "parallel/mpi_tickets.h"
 #include "parallel/observed_group.h"
@@ -33,6 +34,8 @@ class MpiGroup final : public Group {
   MpiGroup(MPI_Comm parent, std::string name) : name_(std::move(name)) {
     check(MpiCode{MPI_Comm_rank(parent, &rank_)}, "MPI_Comm_rank");
     check(MpiCode{MPI_Comm_size(parent, &size_)}, "MPI_Comm_size");
+    first_ = lowest_world_rank(MPI_Comm_c2f(parent));
+    const Connecting noted("new", name_, size_, first_);
     check(MpiCode{MPI_Comm_dup(parent, &stream_comm_)}, "MPI_Comm_dup");
     check(MpiCode{MPI_Comm_dup(parent, &host_comm_)}, "MPI_Comm_dup");
     tickets_ = make_mpi_tickets(MPI_Comm_c2f(parent));
@@ -41,6 +44,7 @@ class MpiGroup final : public Group {
   ~MpiGroup() override {
     // Freeing a communicator takes all its ranks, and a rank with an exception in flight may be the only one here.
     if (std::uncaught_exceptions() > 0) return;
+    const Connecting noted("end of", name_, size_, first_);
     MPI_Barrier(host_comm_);  // nobody still waits for a ticket
     tickets_.reset();
     MPI_Comm_free(&host_comm_);
@@ -297,6 +301,7 @@ class MpiGroup final : public Group {
   std::string name_;
   int rank_ = 0;
   int size_ = 1;
+  int first_ = 0;                         // the lowest of its ranks in the world
   MPI_Comm stream_comm_ = MPI_COMM_NULL;  // collectives in stream order
   MPI_Comm host_comm_ = MPI_COMM_NULL;    // host calls, which must not meet them
   std::uint64_t collectives_ = 0;

@@ -16,6 +16,7 @@
 
 #include "core/base/error.h"
 #include "core/base/status_board.h"
+#include "parallel/connecting.h"
 #include "parallel/live_communicators.h"
 #include "parallel/nccl_copy_gather.h"
 #include "parallel/nccl_stream_words.h"
@@ -43,24 +44,6 @@ ncclDataType_t nccl_type(Dtype dtype, std::string_view group) {
       fail("the {} group cannot reduce {}: f32, bf16 and i32 can be", group, name(dtype));
   }
 }
-
-/// On the board, as a wait for the other ranks, for as long as the scope lasts.
-class Connecting {
- public:
-  Connecting(const Group& group, std::uint64_t number)
-      : note_{.group = short_name(fmt::format("new {}", group.name())),
-              .size = group.size(),
-              .number = number,
-              .kind = CollectiveKind::barrier} {
-    process_status().begin(note_);
-  }
-  ~Connecting() { process_status().end(note_); }
-  Connecting(const Connecting&) = delete;
-  Connecting& operator=(const Connecting&) = delete;
-
- private:
-  const Collective note_;
-};
 
 class NcclGroup final : public Group {
  public:
@@ -141,11 +124,10 @@ class NcclGroup final : public Group {
 
   std::shared_ptr<void> share(const Buffer& memory) override {
     if (gather_ != GatherRoad::copy || memory.bytes() == 0) return nullptr;
-    const Connecting noted(*host_, order_.size() + 1);
-    const bool first = copies_ == nullptr;
-    if (first) copies_ = std::make_unique<CopyGather>(*host_);
+    const Connecting noted("new", name(), size(), first_, order_.size() + 1);
+    if (copies_ == nullptr) copies_ = std::make_unique<CopyGather>(*host_);
     auto shared = copies_->share(memory);
-    if (shared == nullptr && first && rank() == 0) {
+    if (shared == nullptr && rank() == 0 && !std::exchange(told_, true)) {
       fmt::print(stderr, "trireme: the {} group of rank {} gathers by NCCL's kernels, not by copies: {}\n", name(),
                  first_, copies_->problem());
     }
@@ -193,7 +175,7 @@ class NcclGroup final : public Group {
 
   /// A communicator for this stream. All ranks come here at the same call of theirs.
   std::size_t connect(const Stream& stream) {
-    const Connecting noted(*host_, order_.size() + 1);
+    const Connecting noted("new", name(), size(), first_, order_.size() + 1);
     check_cuda(cudaSetDevice(device_), "cudaSetDevice");
     ncclUniqueId id{};
     std::string bytes;
@@ -253,6 +235,7 @@ class NcclGroup final : public Group {
   std::unique_ptr<Group> host_;
   const int first_;
   const GatherRoad gather_;
+  bool told_ = false;                   // why some memory is gathered by NCCL
   std::unique_ptr<CopyGather> copies_;  // none before memory is shared
   std::uint64_t collectives_ = 0;
   int device_ = 0;

@@ -170,10 +170,39 @@ check "hostfile: asked before anybody listens" 75 "ended with exit code 75" sign
 codes stubborn 0
 check "hostfile: asked twice" 9 "ended at once" signalled "USR1 TERM" "${hostfile[@]}" train x.yaml
 
+# Between the last look at what was asked and the start, the script says when it is: date's stand-in asks just then.
+# shellcheck disable=SC2016  # not to be expanded here
+stand_in bin/date '[ ! -e early ] || { rm early; kill -USR1 $PPID; }; exec /bin/date "$@"'
+codes wait 0
+touch early
+check "hostfile: asked while it starts" 75 "asked to stop (USR1)" "${hostfile[@]}" train x.yaml
+said "hostfile: asked while it starts" 0 "mpirun starts"
+rm bin/date
+codes 75 75 0
+check "hostfile: what a run begins with holds once" 0 "start 2 of at most 100: mpirun" \
+  "${hostfile[@]}" train x.yaml --resume never --set a=never
+said "hostfile: what a run begins with holds once" 1 "train x.yaml --resume never --set a=never"
+said "hostfile: what a run begins with holds once" 2 "train x.yaml --set a=never"
+codes 75 0
+check "hostfile: in one word too" 0 "start 2" "${hostfile[@]}" train --resume=20 x.yaml
+said "hostfile: in one word too" 1 "train --resume=20 x.yaml"
+codes 75 0
+check "hostfile: strict stays" 0 "start 2" "${hostfile[@]}" train x.yaml --resume strict
+said "hostfile: strict stays" 2 "train x.yaml --resume strict"
+stand_in crash 'exit 139'
+check "hostfile: a check that breaks off is none of the settings" 139 "ended with exit code 139" \
+  bash "$root/launch/hostfile.sh" hosts --trireme crash train x.yaml
+
 job=(env SLURM_JOB_ID=7 SLURM_CPUS_PER_TASK=2 SLURM_RESTART_COUNT=3 "${sbatch[@]}" train x.yaml)
 codes 0
 check "sbatch: done" 0 "job 7 on ?, start 4" "${job[@]}"
 said "sbatch: done" 0 "requeue"
+codes 0
+check "sbatch: what a run begins with holds once" 0 "train x.yaml" "${job[@]}" --resume never
+said "sbatch: what a run begins with holds once" 0 "--resume"
+codes 0
+check "sbatch: it holds at the first start" 0 "train x.yaml --resume never" env SLURM_JOB_ID=7 SLURM_CPUS_PER_TASK=2 \
+  "${sbatch[@]}" train x.yaml --resume never
 codes 2
 check "sbatch: a wrong request is not requeued" 2 "ended with exit code 2" "${job[@]}"
 said "sbatch: a wrong request is not requeued" 0 "requeue"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program whose ranks meet again and again until one of them does what it is told to, for the test of the watchdog:
 // hang_program WHAT RANK SECONDS; WHAT: nothing, sleep (after an hour), stop (SIGSTOP), die (SIGKILL), data (waits for
-// data for ever), slow (is slow, but shows that it lives), other (calls another collective), end (stops when the others
-// have come to the end), device (stops while the others wait in a collective of a device's own), library (one of its
-// communicators fails by itself), part (stops in a part of the world that rank 0 is not in), parts (nothing, in one
-// part after the other, for longer than the watchdog's patience), throw, stream or worker (an exception in the thread
-// of that name).
+// data for ever), regroup (stops while the others make a part of the world with it), slow (is slow, but shows that it
+// lives), other (calls another collective), end (stops when the others have come to the end), device (stops while the
+// others wait in a collective of a device's own), library (one of its communicators fails by itself), part (stops in a
+// part of the world that rank 0 is not in), parts (nothing, in one part after the other, for longer than the watchdog's
+// patience), throw, stream or worker (an exception in the thread of that name).
 #include <unistd.h>
 
 #include <atomic>
@@ -34,7 +34,7 @@ void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms
 void make_trouble(const std::string& what, World& world, Stream& stream, double seconds) {
   StatusBoard& board = process_status();
   sleep_ms(500);  // the others hear of the rounds before
-  if (what == "stop") raise(SIGSTOP);
+  if (what == "stop" || what == "regroup") raise(SIGSTOP);
   if (what == "die") raise(SIGKILL);
   if (what == "data") {
     const PhaseScope scope(board, Phase::data);
@@ -77,6 +77,12 @@ void wait_on_device(World& world, int culprit) {
 
 void body(World& world, const std::string& what, int culprit, double seconds);
 
+std::vector<int> everyone(const World& world) {
+  std::vector<int> ranks(static_cast<std::size_t>(world.size()));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return ranks;
+}
+
 /// Rank 0 works alone, the others in a part, which the watchdog of that part watches.
 void in_parts(World& world, const std::string& what, int culprit, double seconds) {
   std::vector<int> others(static_cast<std::size_t>(world.size() - 1));
@@ -100,6 +106,7 @@ void body(World& world, const std::string& what, int culprit, double seconds) {
   for (int round = 1; round <= kRounds; ++round) {
     if (round == kRoundOfTrouble && what == "device") wait_on_device(world, culprit);
     if (round == kRoundOfTrouble && world.rank() == culprit) make_trouble(what, world, stream, seconds);
+    if (round == kRoundOfTrouble && what == "regroup" && world.rank() != culprit) world.part(everyone(world));
     world.group().all_reduce(stream, tensor, Reduction::max);
     stream.synchronize();
     process_status().at_step(round);

@@ -72,6 +72,13 @@ TEST(Watchdog, LetsAnotherSpeakWhenRankZeroIsStopped) {
   EXPECT_EQ(occurrences(outcome.output, "has not answered for "), 1U) << outcome.output;
 }
 
+TEST(Watchdog, SeesThatOthersWaitForAGroupToBeMade) {
+  const auto outcome = run("regroup", 1);
+  expect_verdict(outcome, "rank 1 on ");
+  EXPECT_EQ(occurrences(outcome.output, "has not answered for "), 1U) << outcome.output;
+  EXPECT_EQ(occurrences(outcome.output, "of the new part group"), 3U) << outcome.output;
+}
+
 TEST(Watchdog, EndsTheJobWhereTheLauncherIsSlowToKill) {
   // Open MPI then waits this long twice before it kills, though the ranks have ended by themselves.
   expect_verdict(run("stop", 1, "--mca odls_base_sigkill_timeout 6"), "rank 1 on ");
